@@ -1,0 +1,55 @@
+"""Names of repositories and tags, and references as people type them."""
+
+import re
+from dataclasses import dataclass
+from typing import Self
+
+from app.domain.digests import Digest
+from app.domain.errors import InvalidDigestError, InvalidNameError
+
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
+_TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
+MAX_REPOSITORY = 255
+
+
+def parse_repository(text: str) -> str:
+    """`text` itself if it is a repository's name (OCI distribution-spec grammar, at most 255 characters)."""
+    if len(text) > MAX_REPOSITORY or not _REPOSITORY.fullmatch(text):
+        raise InvalidNameError("repository name", text)
+    return text
+
+
+def parse_tag(text: str) -> str:
+    """`text` itself if it is a tag (OCI distribution-spec grammar, at most 128 characters)."""
+    if not _TAG.fullmatch(text):
+        raise InvalidNameError("tag", text)
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """`[REGISTRY/]REPOSITORY[:TAG][@DIGEST]` (DESIGN §4). Any part but the repository may be missing.
+
+    A first component with a dot or a colon, or `localhost` or `local`, is a registry, as docker reads it.
+    """
+
+    registry: str | None
+    repository: str
+    tag: str | None
+    digest: Digest | None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raise InvalidNameError or InvalidDigestError, which say what was wrong."""
+        rest, at, digest_text = text.partition("@")
+        registry = None
+        first, slash, tail = rest.partition("/")
+        if slash and ("." in first or ":" in first or first in ("localhost", "local")):
+            registry, rest = first, tail
+        rest, colon, tag = rest.partition(":")
+        if colon:
+            parse_tag(tag)
+        if at and not digest_text:
+            raise InvalidDigestError(digest_text)
+        return cls(registry, parse_repository(rest), tag or None, Digest.parse(digest_text) if at else None)

@@ -1,0 +1,65 @@
+"""Which changes go where: a rule names what it is about and the destinations that are told."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from app.domain.told import Told
+
+DEFAULT_KINDS = frozenset({"created", "moved", "restored"})
+PULLED = "pulled"
+"""The kind under which a pull is told, to rules that ask for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """What a rule is about; None means any. Patterns: `*` stays within a path component, `**` crosses, `?` is one.
+
+    `kinds` are kinds of change, or PULLED; `provenances` is how the change must be known (decision 9).
+    """
+
+    registry: str | None = None
+    origin: str | None = None
+    repository: str | None = None
+    tag: str | None = None
+    kinds: frozenset[str] = DEFAULT_KINDS
+    provenances: frozenset[str] = frozenset({"observed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`deploy` and `alert` are names of destinations; `version` is the digest of the rule's text."""
+
+    name: str
+    when: When
+    deploy: tuple[str, ...]
+    alert: tuple[str, ...]
+    version: str
+
+    @property
+    def destinations(self) -> tuple[str, ...]:
+        return (*self.deploy, *self.alert)
+
+
+def mismatch(when: When, told: Told, provenance: str) -> str | None:
+    """None if the rule matches, else the first clause that does not."""
+    clauses = (
+        ("registry", when.registry is None or when.registry == told.registry),
+        ("origin", when.origin is None or when.origin == told.origin),
+        ("repository", when.repository is None or glob_matches(when.repository, told.repository)),
+        ("tag", when.tag is None or (told.tag is not None and glob_matches(when.tag, told.tag))),
+        ("change", told.kind in when.kinds),
+        ("provenance", provenance in when.provenances),
+    )
+    return next((name for name, holds in clauses if not holds), None)
+
+
+def glob_matches(pattern: str, text: str) -> bool:
+    return _compiled(pattern).fullmatch(text) is not None
+
+
+@lru_cache(maxsize=4096)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    parts = re.split(r"(\*\*|\*|\?)", pattern)
+    known = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return re.compile("".join(known.get(part, re.escape(part)) for part in parts), re.DOTALL)

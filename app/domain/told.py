@@ -1,0 +1,27 @@
+"""What a message tells: one change, as the sinks get to see it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One change as a message tells it. Any text may hold anything: markup, control characters, mentions.
+
+    `kind` is created, moved, removed, restored or pulled; `before` and `after` are `unknown`, `absent` or a
+    digest; `tag` is None where the event names only a manifest; `time_ns` is nanoseconds since 1970, UTC.
+    """
+
+    change_id: str
+    kind: str
+    registry: str
+    repository: str
+    tag: str | None
+    before: str
+    after: str
+    actor: str | None
+    origin: str
+    time_ns: int
+    rule: str
+    event_id: str
+    link: str | None
+    media_type: str | None

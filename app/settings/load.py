@@ -1,0 +1,203 @@
+"""Environment and files in, one immutable value out."""
+
+import hashlib
+import ipaddress
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from app.domain.origins import Origin
+from app.domain.rules import Rule, When
+from app.settings.origins_folder import LOCAL, OriginsFolder, write_private
+from app.settings.sections import Endpoint, File, OriginSection, RegistrySection, RuleSection
+from app.settings.yamlfile import ConfigurationError, read
+
+DEFAULT_DATA = "./tagtrail-data"
+DEFAULT_CONFIG = "./tagtrail.yml"
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that Tagtrail is told. `redis_url` is None where nobody rings: the relay alone then moves things."""
+
+    data: Path
+    config: Path | None
+    database_url: str = field(repr=False)
+    journal_url: str = field(repr=False)
+    redis_url: str | None = field(repr=False)
+    host: str
+    port: int
+    file: File
+    origins: OriginsFolder
+
+    @property
+    def url(self) -> str:
+        """Where this installation's own processes reach it."""
+        host = DEFAULT_HOST if self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104 - compared, not bound
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def public_url(self) -> str:
+        """Where people reach the pages."""
+        return (self.file.web.url or self.url).rstrip("/")
+
+    @property
+    def receiver_url(self) -> str:
+        """Where registries reach the receiver, as far as this process knows: as configured, else where it last ran."""
+        address = self.data / ADDRESS
+        ran_at = address.read_text(encoding="utf-8") if address.exists() else self.url
+        return (self.file.web.url or ran_at).rstrip("/")
+
+    def registry_named(self, typed: str | None) -> str | None:
+        """The registry that people mean: our own under the loopback address where it is pushed to, too."""
+        host, _, port = (typed or "").rpartition(":")
+        own_port = self.receiver_url.rpartition(":")[2]
+        return LOCAL if is_loopback(host) and port == own_port else typed
+
+    @property
+    def open_to_others(self) -> bool:
+        """Whether it listens on an address that other machines reach (decision 16)."""
+        return not is_loopback(self.host)
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Where our registry's events go: as configured, else to our own receiver; nowhere while `/v2/` is off."""
+        if self.open_to_others:
+            return ()
+        configured = self.file.registry.notifications.endpoints
+        if configured is not None:
+            return tuple(endpoint for endpoint in configured if not endpoint.disabled)
+        secret = self.origins.secret_file(LOCAL)
+        if not secret.exists():
+            return ()
+        bearer = SecretStr(f"Bearer {secret.read_text(encoding='utf-8').strip()}")
+        url = SecretStr(f"{self.url}/hooks/{LOCAL}")
+        return (Endpoint.model_construct(**_DEFAULTS | {"url": url, "headers": {"Authorization": (bearer,)}}),)
+
+    @property
+    def registry(self) -> RegistrySection:
+        return self.file.registry
+
+    @property
+    def registry_root(self) -> Path:
+        """Where the filesystem driver keeps content."""
+        filesystem = self.registry.storage.filesystem
+        return Path(filesystem.rootdirectory) if filesystem and filesystem.rootdirectory else self.data / "registry"
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        return tuple(_rule(section) for section in self.file.rules)
+
+    def origin(self, name: str) -> tuple[Origin, OriginSection] | None:
+        section = self.origins.get(name)
+        if section is None:
+            return None
+        return Origin(name, section.kind, section.registries or (name,)), section
+
+    def access_token(self) -> str:
+        """What opens pages and API on an address that others reach; made at the first start if none is configured."""
+        if self.file.web.token is not None:
+            return self.file.web.token.get_secret_value()
+        path = self.data / "access.token"
+        if not path.exists():
+            self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_private(path, secrets.token_urlsafe(32), replace=False)  # two web processes may start at once
+        return path.read_text(encoding="utf-8").strip()
+
+
+_DEFAULTS = {name: known.get_default() for name, known in Endpoint.model_fields.items() if not known.is_required()} | {
+    "name": "tagtrail",
+    "timeout": 5_000_000_000,
+}
+
+
+def _rule(section: RuleSection) -> Rule:
+    when = section.when
+    version = hashlib.sha256(section.model_dump_json().encode()).hexdigest()[:12]
+    return Rule(
+        name=section.name,
+        when=When(
+            when.registry, when.origin, when.repository, when.tag, frozenset(when.change), frozenset(when.provenance)
+        ),
+        deploy=tuple(f"trigger:{name}" for name in section.deploy),
+        alert=tuple(f"channel:{name}" for name in section.alert),
+        version=version,
+    )
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+ADDRESS = "address"
+"""The file in DATA that says where `tagtrail up` was last reached."""
+
+
+def load(*, acting: bool = True) -> Settings:
+    """What the environment (TAGTRAIL_*, DATABASE_URL, REDIS_URL) and the files say. Raises ConfigurationError.
+
+    Commands that only look are not `acting`: they need no secrets, and no rules that could deploy.
+    """
+    env = os.environ
+    data = Path(env.get("TAGTRAIL_DATA", DEFAULT_DATA)).absolute()
+    config = _config_path(env.get("TAGTRAIL_CONFIG"))
+    file = read(config, File, secrets=acting) if config else File()
+    settings = Settings(
+        data=data,
+        config=config,
+        database_url=env.get("DATABASE_URL") or f"sqlite:///{data}/tagtrail.db",
+        journal_url=env.get("TAGTRAIL_JOURNAL_URL") or f"sqlite:///{data}/journal.db",
+        redis_url=env.get("REDIS_URL"),
+        host=env.get("TAGTRAIL_HOST", DEFAULT_HOST),
+        port=_port(env.get("TAGTRAIL_PORT", str(DEFAULT_PORT))),
+        file=file,
+        origins=OriginsFolder(data / "origins.d", file.origins),
+    )
+    if acting:
+        check_causes(settings)
+    return settings
+
+
+def _config_path(named: str | None) -> Path | None:
+    if named:
+        return Path(named).absolute()
+    default = Path(DEFAULT_CONFIG)
+    return default.absolute() if default.exists() else None
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or not 0 <= int(text) < 65536:
+        raise ConfigurationError(f"not a port: {text!r}")
+    return int(text)
+
+
+def check_causes(settings: Settings) -> None:
+    """A deploy needs a proven cause (decision 17). Raises ConfigurationError."""
+    origins = settings.origins.all()
+    for rule in settings.file.rules:
+        if not rule.deploy:
+            continue
+        when = rule.when
+        if len(origins) > 1 and when.registry is None and when.origin is None:
+            names = ", ".join(sorted(origins))
+            raise ConfigurationError(
+                f"{settings.config}: rule {rule.name!r} deploys for any of several origins ({names}); "
+                "name registry: or origin: under its when:"
+            )
+        for name, origin in origins.items():
+            heard = when.origin in (None, name) and when.registry in (None, *(origin.registries or (name,)))
+            if heard and origin.insecure and not rule.insecure:
+                raise ConfigurationError(
+                    f"{settings.config}: rule {rule.name!r} deploys on the word of {name!r}, which proves nothing; "
+                    'give the origin auth:, or the rule insecure: "the reason why that is fine"'
+                )

@@ -1,0 +1,93 @@
+"""`DATA/origins.d`: origins added by command, one file each, with their secrets beside them (mode 0600)."""
+
+import os
+import secrets
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from app.settings.sections import OriginSection, check_name
+from app.settings.yamlfile import ConfigurationError, read
+
+LOCAL = "local"
+"""Our own registry, and the origin of its envelopes."""
+
+
+@dataclass
+class OriginsFolder:
+    """All origins: the file's, and those of the folder, which are read again when the folder changes."""
+
+    folder: Path
+    fixed: Mapping[str, OriginSection] = field(default_factory=dict)
+    _read_at: frozenset[tuple[str, int, int, int]] | None = None
+    _found: dict[str, OriginSection] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def all(self) -> Mapping[str, OriginSection]:
+        """Every origin by name. Raises ConfigurationError for a file that can't be used."""
+        stamp = self._stamp()
+        with self._lock:
+            if stamp != self._read_at:
+                self._found = {path.stem: read(path, OriginSection) for path in sorted(self.folder.glob("*.yml"))}
+                self._read_at = stamp
+            return {**self._found, **self.fixed}
+
+    def get(self, name: str) -> OriginSection | None:
+        return self.all().get(name)
+
+    def _stamp(self) -> frozenset[tuple[str, int, int, int]]:
+        """Name, inode, time and size of every file: the folder's own time is too coarse, and editors write in place."""
+        try:
+            with os.scandir(self.folder) as entries:
+                found = [(entry.name, entry.stat()) for entry in entries]
+        except FileNotFoundError:
+            return frozenset()
+        return frozenset((name, stat.st_ino, stat.st_mtime_ns, stat.st_size) for name, stat in found)
+
+    def secret_file(self, name: str) -> Path:
+        return self.folder / f"{name}.secret"
+
+    def add(self, name: str, kind: str, registries: tuple[str, ...]) -> None:
+        """Write a new origin with a new secret. Raises ConfigurationError for a name that is taken or no name."""
+        try:
+            check_name(name)
+        except ValueError as error:
+            raise ConfigurationError(f"{name!r} can't name an origin: {error}") from None
+        if name in self.all():
+            raise ConfigurationError(f"the origin {name!r} exists already; see: tagtrail origin show {name}")
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_private(self.secret_file(name), secrets.token_urlsafe(32))
+        section: dict[str, object] = {"kind": kind}
+        if registries:
+            section["registries"] = list(registries)
+        section["auth"] = {"bearer": f"${{file:{name}.secret}}"}
+        write_private(self.folder / f"{name}.yml", yaml.safe_dump(section, sort_keys=False))
+
+
+    def remove(self, name: str) -> None:
+        """Forget an origin of the folder. Raises ConfigurationError for one that is not there."""
+        path = self.folder / f"{name}.yml"
+        if name not in self.all() or not path.exists():
+            raise ConfigurationError(f"no origin {name!r} was added by command; `tagtrail origin list` shows all")
+        path.unlink()
+        self.secret_file(name).unlink(missing_ok=True)
+
+
+def write_private(path: Path, text: str, *, replace: bool = True) -> None:
+    """Write a file that only its owner can read, whole or not at all. Without `replace`, one that is there stays."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    if replace:
+        partial.rename(path)
+        return
+    with suppress(FileExistsError):
+        path.hardlink_to(partial)
+    partial.unlink()

@@ -1,0 +1,205 @@
+"""What may stand in `tagtrail.yml`. Unknown keys are errors that name the nearest known one."""
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from app.domain.times import parse_duration
+from app.settings.references import has_reference, resolve
+
+Duration = Annotated[int, BeforeValidator(parse_duration)]
+"""Nanoseconds; written as `500ms`, `10s`, `1h`."""
+
+
+def _resolved(text: object, info: ValidationInfo) -> object:
+    folder = (info.context or {}).get("folder", Path())
+    return resolve(text, folder) if isinstance(text, str) and folder is not None else text
+
+
+def _by_reference(text: object, info: ValidationInfo) -> object:
+    if isinstance(text, str) and not has_reference(text):
+        raise ValueError("write secrets by reference: ${env:NAME} or ${file:PATH}")
+    return _resolved(text, info)
+
+
+def check_name(text: str) -> str:
+    """`text` if it may name an origin, trigger, channel or rule. Raises ValueError that says what may."""
+    if not text or not all(letter.isalnum() or letter in "-_." for letter in text) or len(text) > 63:
+        raise ValueError("a name has letters, digits, '-', '_' and '.', at most 63 of them")
+    return text
+
+
+Resolved = Annotated[str, BeforeValidator(_resolved)]
+Secret = Annotated[SecretStr, BeforeValidator(_by_reference)]
+SecretUrl = Annotated[SecretStr, BeforeValidator(_resolved)]
+Name = Annotated[str, AfterValidator(check_name)]
+
+
+class Section(BaseModel):
+    """A part of the configuration: immutable, and it knows what people may have meant."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_the_nearest(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        for key in data:
+            if key not in cls.model_fields:
+                near = difflib.get_close_matches(str(key), cls.model_fields, n=1, cutoff=0.5)
+                hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(cls.model_fields)}"
+                raise PydanticCustomError("unknown_key", "unknown key '{key}'; {hint}", {"key": str(key), "hint": hint})
+        return data
+
+
+class Auth(Section):
+    """How a sender proves itself."""
+
+    bearer: Secret
+
+
+class OriginSection(Section):
+    kind: Literal["distribution"]
+    registries: tuple[str, ...] = ()
+    auth: Auth | None = None
+    insecure: str | None = None
+
+    @model_validator(mode="after")
+    def _proves_or_says_why_not(self) -> Self:
+        if (self.auth is None) == (not self.insecure):
+            raise PydanticCustomError(
+                "no_auth", 'give either auth: {bearer: "${env:NAME}"} or insecure: "the reason why there is none"'
+            )
+        return self
+
+
+class Destination(Section):
+    """A trigger or a channel. `secret` signs what is sent to a webhook, as Standard Webhooks writes it (whsec_…)."""
+
+    kind: Literal["webhook", "slack"]
+    url: SecretUrl
+    secret: Secret | None = None
+
+
+class WhenSection(Section):
+    registry: str | None = None
+    origin: str | None = None
+    repository: str | None = None
+    tag: str | None = None
+    change: tuple[Literal["created", "moved", "removed", "restored", "pulled"], ...] = ("created", "moved", "restored")
+    provenance: tuple[Literal["observed", "derived", "resolved", "reconciled"], ...] = ("observed",)
+
+
+class RuleSection(Section):
+    name: Name
+    when: WhenSection = WhenSection()
+    deploy: tuple[str, ...] = ()
+    alert: tuple[str, ...] = ()
+    insecure: str | None = None
+
+
+class Ignore(Section):
+    mediatypes: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+
+
+class Endpoint(Section):
+    """One of distribution's `notifications.endpoints`."""
+
+    name: str
+    disabled: bool = False
+    url: SecretUrl
+    headers: dict[str, tuple[Annotated[SecretStr, BeforeValidator(_resolved)], ...]] = {}
+    timeout: Duration = 1_000_000_000
+    backoff: Duration = 1_000_000_000
+    ignoredmediatypes: tuple[str, ...] = ()
+    ignore: Ignore = Ignore()
+
+
+class EventsSection(Section):
+    includereferences: bool = False
+
+
+class Notifications(Section):
+    events: EventsSection = EventsSection()
+    endpoints: tuple[Endpoint, ...] | None = None
+
+
+class Filesystem(Section):
+    rootdirectory: str | None = None
+
+
+class InMemory(Section):
+    pass
+
+
+class Storage(Section):
+    filesystem: Filesystem | None = None
+    inmemory: InMemory | None = None
+
+    @model_validator(mode="after")
+    def _one_driver(self) -> Self:
+        if self.filesystem is not None and self.inmemory is not None:
+            raise PydanticCustomError("drivers", "name one storage driver, not two")
+        return self
+
+
+class RegistrySection(Section):
+    storage: Storage = Storage()
+    notifications: Notifications = Notifications()
+
+
+class WebSection(Section):
+    """`hosts`: names besides loopback under which clients may ask. `url`: where people reach the pages, for links."""
+
+    hosts: tuple[str, ...] = ()
+    url: str | None = None
+    token: Secret | None = None
+
+
+class File(Section):
+    """The whole of `tagtrail.yml`."""
+
+    registry: RegistrySection = RegistrySection()
+    origins: dict[Name, OriginSection] = {}
+    triggers: dict[Name, Destination] = {}
+    channels: dict[Name, Destination] = {}
+    rules: tuple[RuleSection, ...] = ()
+    web: WebSection = WebSection()
+    max_age: Duration = Field(default=3600 * 1_000_000_000)
+
+    @model_validator(mode="after")
+    def _rules_name_what_exists(self) -> Self:
+        for index, rule in enumerate(self.rules):
+            for field, known in (("deploy", self.triggers), ("alert", self.channels)):
+                for name in getattr(rule, field):
+                    if name not in known:
+                        _unknown_destination(index, field, name, known)
+        names = [rule.name for rule in self.rules]
+        if len(names) != len(set(names)):
+            raise PydanticCustomError("rule_names", "two rules have the same name")
+        return self
+
+
+def _unknown_destination(index: int, field: str, name: str, known: dict[str, Destination]) -> None:
+    what = "trigger" if field == "deploy" else "channel"
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"add it under {what}s:"
+    raise PydanticCustomError(
+        "no_destination",
+        "no {what} is called '{name}'; {hint}",
+        {"what": what, "name": name, "hint": hint, "at": ("rules", index, field)},
+    )

@@ -1,0 +1,75 @@
+"""Reading a YAML file so that every complaint names its line."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from app.domain.errors import TagtrailError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class ConfigurationError(TagtrailError):
+    """The configuration can't be used; the text names the file, the line and what would be right."""
+
+
+def read(path: Path, model: type[Model], *, secrets: bool = True) -> Model:
+    """The file as `model`. Its `secrets` are sought beside it, or stay references. Raises ConfigurationError."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ConfigurationError(f"{path}: can't be read: {reason}") from None
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"{path}{_marked(error)}: not YAML: {_problem(error)}") from None
+    try:
+        return model.model_validate({} if data is None else data, context={"folder": path.parent if secrets else None})
+    except ValidationError as error:
+        raise ConfigurationError("\n".join(_complaints(path, tree, error))) from None
+
+
+def _marked(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return f":{mark.line + 1}" if mark else ""
+
+
+def _problem(error: yaml.YAMLError) -> str:
+    return str(getattr(error, "problem", None) or error)
+
+
+def _complaints(path: Path, tree: yaml.Node | None, error: ValidationError) -> list[str]:
+    found = []
+    for one in error.errors(include_url=False, include_input=False):
+        context = one.get("ctx", {})
+        where = [*one["loc"], *context.get("at", ()), *([context["key"]] if "key" in context else [])]
+        shown = ".".join(str(part) for part in where)
+        message = one["msg"].removeprefix("Value error, ")
+        found.append(f"{path}:{_line(tree, where)}: {shown + ': ' if shown else ''}{message}")
+    return found
+
+
+def _line(node: yaml.Node | None, where: Sequence[int | str]) -> int:
+    """The line (from 1) of the last part of `where` that the file has."""
+    line = node.start_mark.line if node else 0
+    for part in where:
+        found = _child(node, part)
+        if found is None:
+            break
+        line, node = found
+    return line + 1
+
+
+def _child(node: yaml.Node | None, part: int | str) -> tuple[int, yaml.Node] | None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == str(part):
+                return key.start_mark.line, value
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return node.value[part].start_mark.line, node.value[part]
+    return None

@@ -1,0 +1,1 @@
+"""The schema's frozen history. Found in the installed package, with or without a checkout."""
