@@ -1,0 +1,123 @@
+"""The lines of history."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
+
+from app.domain.changes import Change, Kind, Provenance, TagKey
+from app.domain.events import Order
+from app.store.schema import changes
+
+_ON_TAG = (
+    changes.c.registry == bindparam("k_registry"),
+    changes.c.repository == bindparam("k_repository"),
+    changes.c.tag == bindparam("k_tag"),
+)
+
+
+def _key(key: TagKey) -> dict[str, str]:
+    return {"k_registry": key.registry, "k_repository": key.repository, "k_tag": key.tag}
+
+
+def last_time(connection: Connection, key: TagKey, before_ns: int) -> int | None:
+    """When the tag last changed before `before_ns`."""
+    query = (
+        select(changes.c.time_ns)
+        .where(*_ON_TAG, changes.c.time_ns < before_ns, changes.c.kind != Kind.VOID.value)
+        .order_by(changes.c.time_ns.desc())
+        .limit(1)
+    )
+    return connection.execute(query, _key(key)).scalar_one_or_none()
+
+
+def since(connection: Connection, key: TagKey, since_ns: int) -> list[Change]:
+    """The tag's changes since a moment in their order, void ones too."""
+    query = select(changes).where(*_ON_TAG, changes.c.time_ns >= since_ns)
+    found = [_change(row) for row in connection.execute(query, _key(key))]
+    return sorted(found, key=lambda change: change.order)
+
+
+def tags_that_pointed_to(
+    connection: Connection, registry: str, repository: str, digests: Collection[str] | None
+) -> set[str]:
+    """The tags of a repository that ever pointed to one of `digests` (None: every tag that has a history)."""
+    query = select(changes.c.tag).where(changes.c.registry == registry, changes.c.repository == repository).distinct()
+    if digests is not None:
+        query = query.where(changes.c.after.in_(list(digests)))
+    return set(connection.execute(query).scalars())
+
+
+def get(connection: Connection, ids: Collection[str]) -> dict[str, Change]:
+    query = select(changes).where(changes.c.id.in_(list(ids)))
+    return {row.id: _change(row) for row in connection.execute(query)}
+
+
+def _change(row: Row[Any]) -> Change:
+    return Change(
+        id=row.id,
+        key=TagKey(row.registry, row.repository, row.tag),
+        kind=Kind(row.kind),
+        before=row.before,
+        after=row.after,
+        order=Order(row.time_ns, row.sequence, row.event_id, row.origin),
+        provenance=Provenance(row.provenance),
+        actor=row.actor,
+    )
+
+
+def add(connection: Connection, new: Sequence[tuple[Change, str]], recorded_ns: int) -> None:
+    """Write changes, each with what becomes of its fan-out."""
+    if new:
+        connection.execute(insert(changes), [_values(change, fan_out, recorded_ns) for change, fan_out in new])
+
+
+def _values(change: Change, fan_out: str, recorded_ns: int) -> dict[str, Any]:
+    return {
+        "id": change.id,
+        "registry": change.key.registry,
+        "repository": change.key.repository,
+        "tag": change.key.tag,
+        "kind": change.kind.value,
+        "before": change.before,
+        "after": change.after,
+        "time_ns": change.order.time_ns,
+        "sequence": change.order.sequence,
+        "event_id": change.order.event_id,
+        "origin": change.order.origin,
+        "actor": change.actor,
+        "provenance": change.provenance.value,
+        "voided_by": None,
+        "fan_out": fan_out,
+        "recorded_ns": recorded_ns,
+    }
+
+
+def rewrite(connection: Connection, change: Change) -> None:
+    """A late event altered what this change found or how it is known."""
+    connection.execute(
+        update(changes)
+        .where(changes.c.id == change.id)
+        .values(
+            kind=change.kind.value,
+            before=change.before,
+            after=change.after,
+            provenance=change.provenance.value,
+            voided_by=None,
+        )
+    )
+
+
+def void(connection: Connection, identity: str, voided_by: str) -> None:
+    connection.execute(
+        update(changes).where(changes.c.id == identity).values(kind=Kind.VOID.value, voided_by=voided_by)
+    )
+
+
+def set_fan_out(connection: Connection, outcomes: Sequence[tuple[str, str]]) -> None:
+    """(id of a change, what became of it) each."""
+    if outcomes:
+        connection.execute(
+            update(changes).where(changes.c.id == bindparam("change")).values(fan_out=bindparam("outcome")),
+            [{"change": identity, "outcome": outcome} for identity, outcome in outcomes],
+        )

@@ -1,0 +1,227 @@
+"""Messages for destinations: made once, claimed under a lease, tried until they end (DESIGN decisions 11 and 12)."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from app.domain.deliveries import Next, Status
+from app.domain.errors import TagtrailError
+from app.store.schema import attempts, deliveries, delivery_changes, tags
+
+SCHEDULED = "scheduled"
+MANUAL = "manual"
+
+
+class TakenError(TagtrailError):
+    """Another fan-out told a destination of the same change at the same time; the transaction is to be tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """A message as it is made. `subject` is the change's id, or event:SEQ, that it tells."""
+
+    id: str
+    destination: str
+    purpose: str
+    rule: str
+    rule_version: str
+    content_type: str
+    body: bytes
+    made_ns: int
+    expires_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What a delivery tells, as it was when told."""
+
+    subject: str
+    destination: str
+    delivery_id: str
+    registry: str
+    repository: str
+    tag: str | None
+    kind: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A delivery that is ours to try until the lease ends; `fence` must still be its number when we write.
+
+    `tries` counts the attempts that ended, since the last redelivery by hand; `cause` is MANUAL for all behind one.
+    """
+
+    id: str
+    destination: str
+    purpose: str
+    content_type: str
+    body: bytes
+    expires_ns: int
+    tries: int
+    cause: str
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    started_ns: int
+    duration_ns: int
+    status: int | None
+    detail: str
+    answer: bytes
+
+
+def told_already(connection: Connection, subjects: Collection[str]) -> set[tuple[str, str]]:
+    """Of `subjects` the (subject, destination) pairs that are in a delivery."""
+    query = select(delivery_changes.c.subject, delivery_changes.c.destination).where(
+        delivery_changes.c.subject.in_(list(subjects))
+    )
+    return {(row.subject, row.destination) for row in connection.execute(query)}
+
+
+def add(connection: Connection, new: Sequence[NewDelivery], links: Sequence[Link]) -> None:
+    """Write deliveries that are due at once. Raises TakenError."""
+    if not new:
+        return
+    rows = [
+        asdict(one)
+        | {
+            "status": Status.PENDING.value,
+            "next_attempt_ns": one.made_ns,
+            "tries": 0,
+            "cause": SCHEDULED,
+            "leased_until_ns": 0,
+            "fence": 0,
+        }
+        for one in new
+    ]
+    try:
+        connection.execute(insert(deliveries), rows)
+        connection.execute(insert(delivery_changes), [asdict(link) for link in links])
+    except IntegrityError as error:
+        raise TakenError("told already") from error
+
+
+def claim(connection: Connection, destination: str, now_ns: int, lease_ns: int, most: int = 1) -> list[Claim]:
+    """Take the deliveries of `destination` that have been due longest and that nobody holds."""
+    due = (
+        select(deliveries.c.id)
+        .where(
+            deliveries.c.destination == destination,
+            deliveries.c.next_attempt_ns <= now_ns,
+            deliveries.c.leased_until_ns <= now_ns,
+        )
+        .order_by(deliveries.c.next_attempt_ns)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    )
+    ids = connection.execute(due).scalars().all()
+    if not ids:
+        return []
+    taken = (
+        update(deliveries)
+        .where(deliveries.c.id.in_(ids))
+        .values(leased_until_ns=now_ns + lease_ns, fence=deliveries.c.fence + 1)
+        .returning(*(deliveries.c[name] for name in Claim.__dataclass_fields__))
+    )
+    claimed = [Claim(*row) for row in connection.execute(taken)]
+    return sorted(claimed, key=lambda one: ids.index(one.id))
+
+
+def finish(connection: Connection, claimed: Claim, attempt: Attempt, then: Next) -> bool:
+    """Write an attempt and what comes next. False, and nothing written, if the claim is no longer ours."""
+    if not _end(connection, claimed, then, tried=1):
+        return False
+    connection.execute(
+        insert(attempts).values(delivery_id=claimed.id, fence=claimed.fence, cause=claimed.cause, **asdict(attempt))
+    )
+    return True
+
+
+def supersede(connection: Connection, claimed: Claim, reason: str) -> None:
+    """End a claimed delivery untried: what it tells is no longer so."""
+    _end(connection, claimed, Next(Status.SUPERSEDED, reason))
+
+
+def _end(connection: Connection, claimed: Claim, then: Next, tried: int = 0) -> bool:
+    done = connection.execute(
+        update(deliveries)
+        .where(deliveries.c.id == claimed.id, deliveries.c.fence == claimed.fence)
+        .values(
+            status=then.status.value,
+            reason=then.reason,
+            next_attempt_ns=then.next_attempt_ns,
+            tries=deliveries.c.tries + tried,
+            leased_until_ns=0,
+        )
+    )
+    return done.rowcount == 1
+
+
+def tells_the_present(connection: Connection, identity: str) -> bool:
+    """Whether one of the changes that the delivery tells is still its tag's present."""
+    query = (
+        select(tags.c.tag)
+        .join(delivery_changes, delivery_changes.c.subject == tags.c.change_id)
+        .where(delivery_changes.c.delivery_id == identity)
+        .limit(1)
+    )
+    return connection.execute(query).one_or_none() is not None
+
+
+def due_destinations(connection: Connection, now_ns: int) -> set[str]:
+    query = (
+        select(deliveries.c.destination)
+        .where(deliveries.c.next_attempt_ns <= now_ns, deliveries.c.leased_until_ns <= now_ns)
+        .distinct()
+    )
+    return set(connection.execute(query).scalars())
+
+
+def get(connection: Connection, identity: str) -> Row[Any] | None:
+    return connection.execute(select(deliveries).where(deliveries.c.id == identity)).one_or_none()
+
+
+def again(connection: Connection, identity: str, now_ns: int, expires_ns: int) -> None:
+    """Make a delivery due once more: same id, same bytes. An attempt that is under way writes its result no more."""
+    connection.execute(
+        update(deliveries)
+        .where(deliveries.c.id == identity)
+        .values(
+            status=Status.PENDING.value,
+            reason=None,
+            next_attempt_ns=now_ns,
+            expires_ns=expires_ns,
+            tries=0,
+            cause=MANUAL,
+            leased_until_ns=0,
+            fence=deliveries.c.fence + 1,
+        )
+    )
+
+
+def copy(connection: Connection, identity: str, new_id: str, now_ns: int, expires_ns: int) -> None:
+    """A new delivery with the bytes of another; it remembers which."""
+    old = get(connection, identity)
+    if old is None:
+        raise LookupError(identity)
+    values = dict(old._mapping)
+    values |= {
+        "id": new_id,
+        "redelivery_of": identity,
+        "status": Status.PENDING.value,
+        "reason": None,
+        "made_ns": now_ns,
+        "expires_ns": expires_ns,
+        "next_attempt_ns": now_ns,
+        "tries": 0,
+        "cause": MANUAL,
+        "leased_until_ns": 0,
+        "fence": 0,
+    }
+    connection.execute(insert(deliveries).values(values))

@@ -1,0 +1,83 @@
+"""Where the two databases differ from each other, or both from what SQLAlchemy makes of them."""
+
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import ARRAY, Column, ColumnElement, Connection, Table, Text, bindparam, func, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
+
+from app.domain.errors import TagtrailError
+
+
+def one_of(dialect: str, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """Whether `column` is in the list that the parameter `name` holds (`listed`).
+
+    An IN with a parameter for each value is compiled and planned anew for each length, and can't be longer than the
+    database allows; this is one statement for all.
+    """
+    if dialect == "sqlite":
+        return column.in_(select(func.json_each(bindparam(name)).table_valued("value").c.value))
+    return column == func.any(bindparam(name, type_=ARRAY(Text)))
+
+
+def listed(dialect: str, values: Iterable[str]) -> Any:
+    """`values` as one parameter, for `one_of`."""
+    return json.dumps(list(values)) if dialect == "sqlite" else list(values)
+
+
+def row_of(dialect: str, columns: Sequence[Column[Any]]) -> ColumnElement[bool]:
+    """Whether the texts in `columns` are one of the rows that the parameters of `rows` hold.
+
+    SQLite searches an index for rows of a subquery; for rows that are written out it reads the whole table.
+    """
+    if dialect == "sqlite":
+        row = func.json_each(bindparam("rows")).table_valued("value").c.value
+        return tuple_(*columns).in_(select(*(func.json_extract(row, f"$[{at}]") for at in range(len(columns)))))
+    arrays = (bindparam(f"rows_{at}", type_=ARRAY(Text)) for at in range(len(columns)))
+    given = func.unnest(*arrays).table_valued(*(column.name for column in columns)).render_derived()
+    return tuple_(*columns).in_(select(*given.c))
+
+
+def rows(dialect: str, values: Collection[Sequence[str]]) -> dict[str, Any]:
+    """At least one row as parameters for `row_of`."""
+    if dialect == "sqlite":
+        return {"rows": json.dumps(list(values))}
+    return {f"rows_{at}": list(column) for at, column in enumerate(zip(*values, strict=True))}
+
+
+Changed = Callable[[Any], Mapping[str, Any]]
+
+
+def upsert(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], changed: Changed | None = None
+) -> None:
+    """Insert `rows`; where the primary key is there already, set what `changed` says of the row that was to come.
+
+    Without it every other column is set; `leave` sets none. It must be a function that lasts: the statement is kept.
+    """
+    if rows:
+        connection.execute(_upsert(connection.dialect.name, table, tuple(rows[0]), changed), list(rows))
+
+
+def leave(_excluded: Any) -> Mapping[str, Any]:
+    return {}
+
+
+@cache
+def _upsert(dialect: str, table: Table, names: tuple[str, ...], changed: Changed | None) -> Any:
+    if dialect == "sqlite":
+        statement: Any = sqlite.insert(table)
+    elif dialect == "postgresql":
+        statement = postgresql.insert(table)
+    else:
+        raise TagtrailError(f"no support for {dialect}")
+    keys = [column.name for column in table.primary_key]
+    if changed is None:
+        values: Mapping[str, Any] = {name: statement.excluded[name] for name in names if name not in keys}
+    else:
+        values = changed(statement.excluded)
+    if values:
+        return statement.on_conflict_do_update(index_elements=keys, set_=values)
+    return statement.on_conflict_do_nothing(index_elements=keys)

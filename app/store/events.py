@@ -1,0 +1,186 @@
+"""Events: written once, read by the history."""
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, bindparam, insert, or_, select
+
+from app.domain.changes import TagKey
+from app.domain.events import Event, Order, Report, Scope, TagEvent
+from app.store.dialect import listed, one_of, row_of, rows
+from app.store.schema import events
+
+_INSERT = insert(events)
+_TAG = (events.c.registry, events.c.repository, events.c.tag)
+_IDENTITY = (events.c.origin, events.c.event_id)
+_TAG_EVENT = (
+    events.c.time_ns, events.c.sequence, events.c.event_id, events.c.origin,
+    events.c.scope, events.c.tag, events.c.digest, events.c.actor,
+)
+
+
+def known(connection: Connection, ids: Mapping[str, Collection[str]]) -> dict[tuple[str, str], bytes]:
+    """Of the event ids of each origin those that are stored, with their raw bytes."""
+    dialect = connection.dialect.name
+    found: dict[tuple[str, str], bytes] = {}
+    for origin, wanted in ids.items():
+        stored = connection.execute(_known(dialect), {"given_origin": origin, "ids": listed(dialect, wanted)})
+        found.update({(origin, row.event_id): row.raw for row in stored})
+    return found
+
+
+@cache
+def _known(dialect: str) -> Select[Any]:
+    return select(events.c.event_id, events.c.raw).where(
+        events.c.origin == bindparam("given_origin"), one_of(dialect, events.c.event_id, "ids")
+    )
+
+
+def latest_like(connection: Connection, origin: str, prefix: str) -> tuple[str, int] | None:
+    """(id, time of receipt) of the newest event of `origin` whose id is `prefix` or starts with `prefix@`."""
+    row = connection.execute(
+        select(events.c.event_id, events.c.received_ns)
+        .where(events.c.origin == origin, events.c.event_id >= prefix, events.c.event_id < f"{prefix}A")
+        .order_by(events.c.received_ns.desc())
+        .limit(1)
+    ).one_or_none()
+    return (row.event_id, row.received_ns) if row else None
+
+
+def add(connection: Connection, new: Sequence[Event]) -> None:
+    connection.execute(_INSERT, [_values(event) for event in new])
+
+
+def _values(event: Event) -> dict[str, Any]:
+    report = event.report
+    return {
+        "seq": event.seq,
+        "origin": event.origin,
+        "event_id": event.event_id,
+        "action": report.action,
+        "scope": report.scope and report.scope.value,
+        "registry": event.registry,
+        "repository": report.repository,
+        "tag": report.tag,
+        "digest": report.digest,
+        "media_type": report.media_type,
+        "size": report.size,
+        "from_repository": report.from_repository,
+        "actor": report.actor,
+        "time_ns": event.time_ns,
+        "received_ns": event.received_ns,
+        "sequence": report.sequence or 0,
+        "host": report.host,
+        "request_id": report.request_id,
+        "request_addr": report.request_addr,
+        "request_method": report.request_method,
+        "user_agent": report.user_agent,
+        "source_addr": report.source_addr,
+        "source_instance": report.source_instance,
+        "flags": " ".join(event.flags) or None,
+        "raw": report.raw,
+    }
+
+
+def wide(
+    connection: Connection, registry: str, repositories: Collection[str], digests: Collection[str]
+) -> dict[str, list[TagEvent]]:
+    """By repository, what may have removed several tags: its deletes as a whole, and manifest deletes of `digests`."""
+    dialect = connection.dialect.name
+    wanted = {
+        "given_registry": registry,
+        "repositories": listed(dialect, repositories),
+        "digests": listed(dialect, digests),
+    }
+    found: dict[str, list[TagEvent]] = {}
+    for row in connection.execute(_wide(dialect), wanted):
+        found.setdefault(row.repository, []).append(_tag_event(row))
+    return found
+
+
+@cache
+def _wide(dialect: str) -> Select[Any]:
+    """That there is a scope is said for SQLite: it doesn't see that it follows, and would read all of a repository."""
+    return select(*_TAG_EVENT, events.c.repository).where(
+        events.c.registry == bindparam("given_registry"),
+        one_of(dialect, events.c.repository, "repositories"),
+        events.c.tag.is_(None),
+        events.c.scope.is_not(None),
+        or_(
+            events.c.scope == Scope.REPOSITORY.value,
+            and_(events.c.scope == Scope.MANIFEST.value, one_of(dialect, events.c.digest, "digests")),
+        ),
+    )
+
+
+def told_before(connection: Connection, keys: Collection[TagKey], seq: int) -> set[TagKey]:
+    """Those of `keys` of which an event with a lower seq tells."""
+    if not keys:
+        return set()
+    dialect = connection.dialect.name
+    wanted = rows(dialect, [(key.registry, key.repository, key.tag) for key in keys])
+    return {TagKey(*row) for row in connection.execute(_told_before(dialect), wanted | {"before": seq})}
+
+
+@cache
+def _told_before(dialect: str) -> Select[Any]:
+    return (
+        select(*_TAG)
+        .where(row_of(dialect, _TAG), events.c.scope == Scope.TAG.value, events.c.seq < bindparam("before"))
+        .distinct()
+    )
+
+
+def of_tag(connection: Connection, key: TagKey, since_ns: int) -> list[TagEvent]:
+    """What was told of one tag since a moment, in no order."""
+    query = select(*_TAG_EVENT).where(
+        events.c.registry == key.registry,
+        events.c.repository == key.repository,
+        events.c.tag == key.tag,
+        events.c.time_ns >= since_ns,
+        events.c.scope == Scope.TAG.value,
+    )
+    return [_tag_event(row) for row in connection.execute(query)]
+
+
+def _tag_event(row: Any) -> TagEvent:
+    order = Order(row.time_ns, row.sequence, row.event_id, row.origin)
+    return TagEvent(order, Scope(row.scope), row.tag, row.digest, row.actor)
+
+
+def media_types(connection: Connection, ids: Collection[tuple[str, str]]) -> dict[tuple[str, str], str | None]:
+    """The media type that each of the events, named by (origin, event id), is about."""
+    if not ids:
+        return {}
+    dialect = connection.dialect.name
+    found = connection.execute(_media_types(dialect), rows(dialect, ids))
+    return {(row.origin, row.event_id): row.media_type for row in found}
+
+
+@cache
+def _media_types(dialect: str) -> Select[Any]:
+    return select(*_IDENTITY, events.c.media_type).where(row_of(dialect, _IDENTITY))
+
+
+def by_seq(connection: Connection, seqs: Collection[int]) -> dict[int, Event]:
+    """Stored events, with as much of their reports as messages tell."""
+    if not seqs:
+        return {}
+    rows = connection.execute(select(events).where(events.c.seq.in_(list(seqs))))
+    return {row.seq: _event(row) for row in rows}
+
+
+def _event(row: Row[Any]) -> Event:
+    report = Report(
+        raw=row.raw,
+        action=row.action,
+        scope=Scope(row.scope) if row.scope else None,
+        repository=row.repository,
+        tag=row.tag,
+        digest=row.digest,
+        media_type=row.media_type,
+        actor=row.actor,
+    )
+    flags = tuple((row.flags or "").split())
+    return Event(row.origin, row.event_id, row.registry, row.time_ns, row.received_ns, flags, report, row.seq)

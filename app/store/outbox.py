@@ -1,0 +1,45 @@
+"""Promises made in the transaction that caused them, kept until somebody keeps them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, insert, select
+
+from app.store.schema import outbox
+
+FAN_OUT = "fan_out"
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    id: int
+    subject: str
+
+
+def add(connection: Connection, lane: str, subjects: Sequence[str], not_before_ns: int) -> None:
+    if subjects:
+        connection.execute(
+            insert(outbox),
+            [{"lane": lane, "subject": subject, "not_before_ns": not_before_ns} for subject in subjects],
+        )
+
+
+def take(connection: Connection, lane: str, now_ns: int, most: int) -> list[Promise]:
+    """The oldest promises that are due and that no other transaction is keeping; locked until this one ends."""
+    query = (
+        select(outbox.c.id, outbox.c.subject)
+        .where(outbox.c.lane == lane, outbox.c.not_before_ns <= now_ns)
+        .order_by(outbox.c.id)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    )
+    return [Promise(row.id, row.subject) for row in connection.execute(query)]
+
+
+def kept(connection: Connection, promises: Sequence[Promise]) -> None:
+    connection.execute(delete(outbox).where(outbox.c.id.in_([promise.id for promise in promises])))
+
+
+def due_lanes(connection: Connection, now_ns: int) -> set[str]:
+    query = select(outbox.c.lane).where(outbox.c.not_before_ns <= now_ns).distinct()
+    return set(connection.execute(query).scalars())

@@ -1,0 +1,162 @@
+"""The lines of history as people look them up, and what a tag pointed to at a moment."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import CompoundSelect, Connection, and_, func, select, union
+
+from app.domain.changes import ABSENT, Kind, TagKey
+from app.domain.events import Scope
+from app.domain.text import storable
+from app.store.queries.conditions import equal, in_repository, storable_ns, within
+from app.store.queries.paging import AnyRow, Key, Page, Paging, fetch
+from app.store.schema import changes, events
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeFilter:
+    """None means any. `digest`: before or after. `since_ns` ≤ time < `until_ns`. `void`: void lines too."""
+
+    registry: str | None = None
+    repository: str | None = None
+    tag: str | None = None
+    digest: str | None = None
+    actor: str | None = None
+    kind: str | None = None
+    origin: str | None = None
+    since_ns: int | None = None
+    until_ns: int | None = None
+    void: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeLine:
+    """One line of history. `before` and `after` are a digest, `absent`, or (before only) `unknown`.
+
+    `request_addr` and `user_agent` are the event's; None too where the event is no longer kept.
+    """
+
+    id: str
+    time_ns: int
+    kind: str
+    registry: str
+    repository: str
+    tag: str
+    before: str
+    after: str
+    actor: str | None
+    origin: str
+    event_id: str
+    provenance: str
+    voided_by: str | None
+    fan_out: str
+    recorded_ns: int
+    request_addr: str | None
+    user_agent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What is known of a tag at a moment.
+
+    `state` is `present` (`digest` says where it points), `absent`, or `not-known`: then `since_ns` is None and
+    `until_ns` is the first knowledge. `change` is the line that began it, and `before` is what it pointed to until
+    then. `until_ns` None: still so. `ambiguous`: that instant told of two digests, and only their order by id decided.
+    """
+
+    registry: str
+    repository: str
+    tag: str
+    at_ns: int
+    state: Literal["present", "absent", "not-known"]
+    digest: str | None
+    since_ns: int | None
+    until_ns: int | None
+    ambiguous: bool
+    change: ChangeLine | None
+
+
+_FROM_EVENT = ("request_addr", "user_agent")
+_NAMES = tuple(ChangeLine.__dataclass_fields__)
+_LINES = select(
+    *(events.c[name] if name in _FROM_EVENT else changes.c[name] for name in _NAMES), changes.c.sequence
+).select_from(
+    changes.outerjoin(events, and_(events.c.origin == changes.c.origin, events.c.event_id == changes.c.event_id))
+)
+ORDER = (changes.c.time_ns, changes.c.sequence, changes.c.event_id, changes.c.origin)
+"""Decision 5; one event may change several tags, so the id goes with it where there is more than one."""
+KEY = Key((*ORDER, changes.c.id))
+IS_LINE = changes.c.kind != Kind.VOID.value
+
+
+def page(connection: Connection, asked: ChangeFilter, paging: Paging) -> Page[ChangeLine]:
+    """Changes, newest first. Raises CursorError."""
+    query = _LINES.where(
+        *in_repository(connection, changes, asked.registry, asked.repository),
+        *equal(changes, asked, ("tag", "actor", "kind", "origin")),
+        *within(changes.c.time_ns, asked.since_ns, asked.until_ns),
+    )
+    if asked.digest is not None:
+        query = query.where(changes.c.id.in_(_about(storable(asked.digest))))
+    if not asked.void and asked.kind != Kind.VOID.value:
+        query = query.where(IS_LINE)
+    return fetch(connection, query, KEY, paging, _line)
+
+
+def _about(digest: str) -> CompoundSelect[Any]:
+    """Ids of the changes to or from `digest`. What leads away is on a tag that was once led there, which is indexed."""
+    to, away = changes.alias("to_it"), changes.alias("away")
+    led = select(to.c.registry, to.c.repository, to.c.tag).where(to.c.after == digest).distinct().subquery("led")
+    on_tag = and_(away.c.registry == led.c.registry, away.c.repository == led.c.repository, away.c.tag == led.c.tag)
+    return union(
+        select(to.c.id).where(to.c.after == digest), select(away.c.id).join(led, on_tag).where(away.c.before == digest)
+    )
+
+
+def at(connection: Connection, key: TagKey, at_ns: int) -> Moment | None:
+    """What is known of a tag at a moment; None if it has no history."""
+    at_ns = storable_ns(at_ns)
+    on_tag = (*equal(changes, key, ("registry", "repository", "tag")), IS_LINE)
+    newest_first = [column.desc() for column in ORDER]
+    began = connection.execute(
+        _LINES.where(*on_tag, changes.c.time_ns <= at_ns).order_by(*newest_first).limit(1)
+    ).one_or_none()
+    ended = select(func.min(changes.c.time_ns)).where(*on_tag, changes.c.time_ns > at_ns)
+    ended_ns = connection.execute(ended).scalar()
+    if began is None:
+        return None if ended_ns is None else Moment(
+            key.registry, key.repository, key.tag, at_ns, "not-known", None, None, ended_ns, False, None
+        )
+    change = _line(began)
+    absent = change.after == ABSENT
+    return Moment(
+        registry=key.registry,
+        repository=key.repository,
+        tag=key.tag,
+        at_ns=at_ns,
+        state="absent" if absent else "present",
+        digest=None if absent else change.after,
+        since_ns=change.time_ns,
+        until_ns=ended_ns,
+        ambiguous=_ambiguous(connection, key, change.time_ns, at_ns),
+        change=change,
+    )
+
+
+def _ambiguous(connection: Connection, key: TagKey, changed_ns: int, at_ns: int) -> bool:
+    """Whether the last instant of news by `at_ns` told of two digests, and no wider removal came after it."""
+    news = (
+        *equal(events, key, ("registry", "repository", "tag")),
+        events.c.scope == Scope.TAG.value,
+    )
+    last_ns = connection.execute(select(func.max(events.c.time_ns)).where(*news, events.c.time_ns <= at_ns)).scalar()
+    if last_ns is None or changed_ns > last_ns:
+        return False
+    pushed = select(func.count(events.c.digest.distinct())).where(
+        *news, events.c.time_ns == last_ns, events.c.sequence == 0
+    )
+    return connection.execute(pushed).scalar_one() > 1
+
+
+def _line(row: AnyRow) -> ChangeLine:
+    return ChangeLine(**{name: row._mapping[name] for name in _NAMES})

@@ -1,0 +1,157 @@
+"""Deliveries, what they tell and how their attempts went. No address or secret of a destination is in the database."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, and_, func, select
+
+from app.domain.text import storable
+from app.store.queries.conditions import equal, within
+from app.store.queries.paging import AnyRow, Key, Page, Paging, fetch
+from app.store.schema import attempts, deliveries, delivery_changes
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFilter:
+    """None means any. `since_ns` ≤ made."""
+
+    status: str | None = None
+    destination: str | None = None
+    since_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToldLine:
+    """What a delivery tells, as it was when told. `subject`: a change's id, or event:SEQ."""
+
+    subject: str
+    registry: str
+    repository: str
+    tag: str | None
+    kind: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptLine:
+    """One try. `status` None: no HTTP answer; `detail` says why. `answer` is the start of what the destination said."""
+
+    started_ns: int
+    duration_ns: int
+    cause: str
+    status: int | None
+    detail: str
+    answer: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryLine:
+    """A message for one destination. `tries` counts since it was last made due; `attempts` is all there have been."""
+
+    id: str
+    destination: str
+    purpose: str
+    rule: str
+    rule_version: str
+    status: str
+    reason: str | None
+    made_ns: int
+    expires_ns: int
+    next_attempt_ns: int | None
+    tries: int
+    redelivery_of: str | None
+    attempts: int = 0
+    last_attempt: AttemptLine | None = None
+    tells: tuple[ToldLine, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryStory:
+    """A delivery with the bytes that every attempt sends, and its attempts in their order."""
+
+    delivery: DeliveryLine
+    content_type: str
+    body: bytes
+    attempts: tuple[AttemptLine, ...]
+
+
+KEY = Key((deliveries.c.made_ns, deliveries.c.id))
+_NAMES = [name for name in DeliveryLine.__dataclass_fields__ if name not in ("attempts", "last_attempt", "tells")]
+_COLUMNS = [deliveries.c[name] for name in _NAMES]
+_TOLD = list(ToldLine.__dataclass_fields__)
+_ATTEMPT = list(AttemptLine.__dataclass_fields__)
+
+
+def page(connection: Connection, asked: DeliveryFilter, paging: Paging) -> Page[DeliveryLine]:
+    """Deliveries, the one made last first. Raises CursorError."""
+    query = select(*_COLUMNS).where(
+        *equal(deliveries, asked, ("status", "destination")), *within(deliveries.c.made_ns, asked.since_ns, None)
+    )
+    found = fetch(connection, query, KEY, paging, lambda row: row)
+    return Page(tuple(_lines(connection, found.items)), found.next)
+
+
+def one(connection: Connection, identity: str) -> DeliveryStory | None:
+    query = select(*_COLUMNS, deliveries.c.content_type, deliveries.c.body).where(deliveries.c.id == storable(identity))
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    tries = select(*(attempts.c[name] for name in _ATTEMPT)).where(attempts.c.delivery_id == row.id)
+    tried = tuple(_attempt(found) for found in connection.execute(tries.order_by(attempts.c.fence)))
+    return DeliveryStory(_lines(connection, [row])[0], row.content_type, row.body, tried)
+
+
+def _lines(connection: Connection, rows: Sequence[AnyRow]) -> list[DeliveryLine]:
+    ids = [row.id for row in rows]
+    tells, tried = _tells(connection, rows), _last_attempts(connection, ids)
+    lines = []
+    for row in rows:
+        values = {name: row._mapping[name] for name in _NAMES}
+        count, last = tried.get(row.id, (0, None))
+        lines.append(DeliveryLine(**values, attempts=count, last_attempt=last, tells=tuple(tells.get(row.id, ()))))
+    return lines
+
+
+def _tells(connection: Connection, rows: Sequence[AnyRow]) -> dict[str, list[ToldLine]]:
+    """What each delivery tells. A redelivery under a new id tells what the first one did."""
+    first = _first_of(connection, [row.id for row in rows])
+    query = (
+        select(delivery_changes.c.delivery_id, *(delivery_changes.c[name] for name in _TOLD))
+        .where(delivery_changes.c.delivery_id.in_(set(first.values())))
+        .order_by(delivery_changes.c.subject)
+    )
+    told: dict[str, list[ToldLine]] = {}
+    for row in connection.execute(query):
+        told.setdefault(row.delivery_id, []).append(ToldLine(*(row._mapping[name] for name in _TOLD)))
+    return {identity: told.get(origin, []) for identity, origin in first.items()}
+
+
+def _first_of(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
+    """By id the delivery that a rule made; what was delivered again may be a redelivery itself."""
+    query = select(deliveries.c.id, deliveries.c.redelivery_of).where(deliveries.c.redelivery_of.is_not(None))
+    first = {identity: identity for identity in ids}
+    while True:
+        found = connection.execute(query.where(deliveries.c.id.in_(set(first.values()))))
+        older = {row.id: row.redelivery_of for row in found}
+        if not older:
+            return first
+        first = {identity: older.get(origin, origin) for identity, origin in first.items()}
+
+
+def _last_attempts(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[int, AttemptLine]]:
+    """By delivery: how many attempts there were, and the last one."""
+    last = (
+        select(attempts.c.delivery_id, func.count().label("count"), func.max(attempts.c.fence).label("fence"))
+        .where(attempts.c.delivery_id.in_(ids))
+        .group_by(attempts.c.delivery_id)
+        .subquery("last")
+    )
+    same = and_(attempts.c.delivery_id == last.c.delivery_id, attempts.c.fence == last.c.fence)
+    query = select(last.c.count.label("tried"), attempts.c.delivery_id, *(attempts.c[name] for name in _ATTEMPT))
+    rows = connection.execute(query.join_from(attempts, last, same))
+    return {row.delivery_id: (row.tried, _attempt(row)) for row in rows}
+
+
+def _attempt(row: AnyRow) -> AttemptLine:
+    return AttemptLine(*(row._mapping[name] for name in _ATTEMPT))

@@ -1,0 +1,68 @@
+"""What each tag points to now."""
+
+from collections.abc import Collection, Mapping
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, delete, select
+
+from app.domain.changes import ABSENT, TagKey, TagState
+from app.store.dialect import row_of, rows, upsert
+from app.store.schema import tags
+
+_KEY = (tags.c.registry, tags.c.repository, tags.c.tag)
+
+
+def load(connection: Connection, keys: Collection[TagKey]) -> dict[TagKey, TagState]:
+    """The present of those of `keys` that have one."""
+    if not keys:
+        return {}
+    dialect = connection.dialect.name
+    wanted = rows(dialect, [(key.registry, key.repository, key.tag) for key in keys])
+    found = connection.execute(_load(dialect), wanted)
+    return {TagKey(row.registry, row.repository, row.tag): _state(row) for row in found}
+
+
+@cache
+def _load(dialect: str) -> Select[Any]:
+    return select(tags).where(row_of(dialect, _KEY))
+
+
+def _state(row: Row[Any]) -> TagState:
+    return TagState(
+        points_to=row.digest or ABSENT,
+        seen=True,
+        ambiguous=row.ambiguous,
+        last_ns=row.last_ns,
+        since_ns=row.since_ns,
+        change_id=row.change_id,
+    )
+
+
+def save(connection: Connection, states: Mapping[TagKey, TagState]) -> None:
+    """Write the present of each tag, in the order of their keys; a tag that was never seen has none."""
+    seen = sorted((key for key, state in states.items() if state.seen), key=_sorting)
+    upsert(connection, tags, [_values(key, states[key]) for key in seen])
+    for key in sorted((key for key, state in states.items() if not state.seen), key=_sorting):
+        connection.execute(
+            delete(tags).where(
+                tags.c.registry == key.registry, tags.c.repository == key.repository, tags.c.tag == key.tag
+            )
+        )
+
+
+def _sorting(key: TagKey) -> tuple[str, str, str]:
+    return key.registry, key.repository, key.tag
+
+
+def _values(key: TagKey, state: TagState) -> dict[str, Any]:
+    return {
+        "registry": key.registry,
+        "repository": key.repository,
+        "tag": key.tag,
+        "digest": None if state.points_to == ABSENT else state.points_to,
+        "change_id": state.change_id,
+        "ambiguous": state.ambiguous,
+        "since_ns": state.since_ns,
+        "last_ns": state.last_ns,
+    }

@@ -1,0 +1,162 @@
+"""Takes in what senders told: events, history and promises in one transaction (DESIGN decisions 1 to 8)."""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from app.domain.events import Event, accept
+from app.domain.origins import Origin
+from app.envelopes import Reading
+from app.pausepoints import pause
+from app.store import events, head, origins, outbox, quarantine
+from app.store.engine import Connection, Engine, may_retry, writing
+from app.store.origins import Tally
+from app.store.quarantine import Rejected
+from app.usecases import history
+
+REPEAT_WITHIN_NS = 600 * 1_000_000_000
+"""Without an id of its own, the same bytes within this time are a repeat (decision 3)."""
+TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One authentic request, read: what it tells and, where `rejected` is set, what goes into quarantine."""
+
+    origin: Origin
+    reading: Reading
+    received_ns: int
+    rejected: Rejected | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What ingest needs to know of the rules: how old a change may be to act, and whether pulls fan out at all."""
+
+    max_age_ns: int
+    pulls_fan_out: bool = False
+
+
+@dataclass(slots=True)
+class _Sorted:
+    new: list[Event] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    tallies: dict[str, Tally] = field(default_factory=dict)
+
+    def tally(self, origin: str, received_ns: int) -> Tally:
+        found = self.tallies.setdefault(origin, Tally())
+        found.last_received_ns = max(found.last_received_ns, received_ns)
+        return found
+
+
+def ingest(engine: Engine, parcels: Sequence[Parcel], policy: Policy) -> bool:
+    """Commit all of `parcels` or raise (UnavailableError: nothing was kept). True if there is something to fan out."""
+    for attempt in range(TRIES):
+        try:
+            with writing(engine) as connection:
+                promised = _take_in(connection, parcels, policy)
+                pause("ingest.before-commit")
+        except Exception as error:
+            if attempt == TRIES - 1 or not may_retry(error):
+                raise
+        else:
+            return promised
+    raise AssertionError("unreachable")
+
+
+def _take_in(connection: Connection, parcels: Sequence[Parcel], policy: Policy) -> bool:
+    seq = head.lock(connection)
+    found = _sort(connection, parcels)
+    numbered = [replace(event, seq=seq + ordinal) for ordinal, event in enumerate(found.new, 1)]
+    promised: list[str] = []
+    if numbered:
+        now_ns = max(parcel.received_ns for parcel in parcels)
+        events.add(connection, numbered)
+        promised = history.extend(connection, numbered, now_ns, policy.max_age_ns)
+        if policy.pulls_fan_out:
+            promised += [f"event:{event.seq}" for event in numbered if event.report.action == "pull"]
+        outbox.add(connection, outbox.FAN_OUT, promised, now_ns)
+        head.advance(connection, numbered[-1].seq)
+    quarantine.add(connection, found.rejected)
+    origins.count(connection, found.tallies)
+    return bool(promised)
+
+
+def _sort(connection: Connection, parcels: Sequence[Parcel]) -> _Sorted:
+    """Tell the new events from repeats, and from others that use a known id for something else."""
+    found = _Sorted()
+    named: _Named = {}
+    told = [_accepted(connection, parcel, named) for parcel in parcels]
+    seen = events.known(connection, _ids(told))
+    for parcel, accepted in zip(parcels, told, strict=True):
+        tally = found.tally(parcel.origin.name, parcel.received_ns)
+        if parcel.rejected is not None:
+            found.rejected.append(parcel.rejected)
+            tally.quarantined += 1
+        for event in accepted:
+            before = seen.setdefault((event.origin, event.event_id), event.report.raw)
+            if before is event.report.raw:
+                found.new.append(event)
+                tally.events += 1
+            elif same_content(before, event.report.raw):
+                tally.repeats += 1
+            else:
+                found.rejected.append(_conflict(event))
+                tally.quarantined += 1
+    return found
+
+
+def _ids(told: Sequence[Sequence[Event]]) -> dict[str, set[str]]:
+    ids: dict[str, set[str]] = {}
+    for accepted in told:
+        for event in accepted:
+            ids.setdefault(event.origin, set()).add(event.event_id)
+    return ids
+
+
+_Named = dict[tuple[str, str], tuple[str, int]]
+"""By origin and the id of the bytes: the id that was given last, and when what has it was received."""
+
+
+def _accepted(connection: Connection, parcel: Parcel, named: _Named) -> list[Event]:
+    origin = parcel.origin
+    accepted = [
+        accept(report, origin.name, origin.registries, parcel.received_ns) for report in parcel.reading.reports
+    ]
+    return [_anonymous(connection, event, named) if event.report.id is None else event for event in accepted]
+
+
+def _anonymous(connection: Connection, event: Event, named: _Named) -> Event:
+    """An event to which its source gave no id, named so that it is a repeat within the time and a new one after it."""
+    key = (event.origin, event.event_id)
+    latest = named.get(key) or events.latest_like(connection, *key)
+    if latest is None:
+        latest = (event.event_id, event.received_ns)
+    elif event.received_ns - latest[1] > REPEAT_WITHIN_NS:
+        latest = (f"{event.event_id}@{event.received_ns}", event.received_ns)
+    named[key] = latest
+    return replace(event, event_id=latest[0])
+
+
+def same_content(one: bytes, other: bytes) -> bool:
+    """Whether two events are the same JSON, however it is spaced."""
+    try:
+        return one == other or bool(json.loads(one) == json.loads(other))
+    except RecursionError:  # it could be read when less of the stack was in use
+        return False
+
+
+def _conflict(event: Event) -> Rejected:
+    detail = f"event id {event.event_id} is known with other content"
+    return reject(event.origin, event.report.raw, event.received_ns, ("id-conflict", detail))
+
+
+def reject(
+    origin: str, body: bytes, received_ns: int, why: tuple[str, str], content_type: str | None = None
+) -> Rejected:
+    """A quarantine row for a body that is at hand as a whole. `why`: (reason, detail)."""
+    digest = hashlib.sha256(body).hexdigest()
+    reason, detail = why
+    return Rejected(uuid.uuid4().hex, origin, received_ns, reason, detail, content_type, len(body), digest, body)

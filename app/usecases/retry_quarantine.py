@@ -1,0 +1,37 @@
+"""Reads a quarantined body again, as today's dialect reads it."""
+
+from dataclasses import dataclass
+
+from app.domain.origins import Origin
+from app.envelopes import parse
+from app.store import quarantine
+from app.store.engine import Engine, now_ns, reading, writing
+from app.usecases.ingest import Parcel, Policy, ingest
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """What came of one body: `events` were taken in, or `why` it stays."""
+
+    id: str
+    events: int
+    why: str | None
+
+
+def retry(engine: Engine, identity: str, origin: Origin | None, policy: Policy) -> Retried:
+    """Take in what can be read of a quarantined body now; it is resolved if nothing of it is unreadable any more."""
+    with reading(engine) as connection:
+        rejected = quarantine.get(connection, identity)
+    if rejected is None:
+        return Retried(identity, 0, "there is no such entry")
+    if rejected.reason != "unreadable":
+        return Retried(identity, 0, f"{rejected.reason} can't be mended by reading again")
+    if origin is None:
+        return Retried(identity, 0, f"the origin {rejected.origin!r} is not configured any more")
+    found = parse(origin.kind, rejected.body)
+    ingest(engine, [Parcel(origin, found, rejected.received_ns)], policy)
+    if found.faults:
+        return Retried(identity, len(found.reports), found.faults[0])
+    with writing(engine) as connection:
+        quarantine.resolve(connection, identity, now_ns(connection))
+    return Retried(identity, len(found.reports), None)
