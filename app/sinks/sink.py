@@ -1,0 +1,47 @@
+"""The contract of every sink."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from app.domain.told import Told
+
+ANSWER_BYTES = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is stored in the delivery's row, and sent byte for byte at every attempt."""
+
+    content_type: str
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one attempt ended.
+
+    `status` is the answer's, None where none came. `detail` is one line, fit for pages and logs. `answer` is
+    the start of the body, at most ANSWER_BYTES, without the secret parts of the URL. `permanent`: another
+    try can't help. `retry_after_s`: seconds that the destination asked for.
+    """
+
+    status: int | None
+    detail: str
+    answer: bytes
+    permanent: bool
+    delivered: bool
+    retry_after_s: float | None
+    duration_ns: int
+
+
+class Sink(Protocol):
+    """One destination of one kind.
+
+    `render` is pure: the same change gives the same bytes, now and after a restart. `send` makes exactly one
+    attempt and never raises for the faults of the outside world: they are outcomes. `now_s` is the time of
+    the attempt in seconds since 1970. Neither repr nor any outcome or error shows a secret.
+    """
+
+    def render(self, told: Told) -> Message: ...
+
+    def send(self, message_id: str, message: Message, now_s: int) -> Outcome: ...
