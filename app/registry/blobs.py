@@ -1,0 +1,83 @@
+"""Blobs: bytes by digest, and which repository holds which."""
+
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from app.domain.digests import Descriptor, Digest
+from app.registry import links, paths
+from app.registry.errors import BLOB_UNKNOWN, RegistryError
+from app.registry.locks import Locks
+from app.registry.notify import Fact, Listener
+from app.registry.storage.driver import PathNotFoundError, StorageDriver
+
+MEDIA_TYPE = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A blob as one repository holds it. `stored_as` differs from the descriptor's digest if distribution
+    wrote it.
+    """
+
+    repository: str
+    descriptor: Descriptor
+    stored_as: Digest
+
+    def pulled(self) -> Fact:
+        return Fact("pull", "blob", self.repository, self.descriptor)
+
+
+class Blobs:
+    def __init__(self, driver: StorageDriver, locks: Locks) -> None:
+        self._driver = driver
+        self._locks = locks
+
+    def find(self, repository: str, digest: Digest) -> Blob | None:
+        """None unless the repository holds it and its bytes are there: a collector may leave links behind."""
+        target = self._target(repository, digest)
+        try:
+            size = self._driver.stat(paths.blob_data(target)).size if target else 0
+        except PathNotFoundError:
+            return None
+        return Blob(repository, Descriptor(MEDIA_TYPE, digest, size), target) if target else None
+
+    def get(self, repository: str, digest: Digest) -> Blob:
+        """BLOB_UNKNOWN if `find` finds none."""
+        blob = self.find(repository, digest)
+        if blob is None:
+            raise RegistryError(BLOB_UNKNOWN, str(digest))
+        return blob
+
+    def open(self, blob: Blob, offset: int) -> BinaryIO:
+        """Its bytes from `offset` on."""
+        return self._driver.reader(paths.blob_data(blob.stored_as), offset)
+
+    def holds(self, repository: str, digest: Digest) -> bool:
+        """Whether the repository has the link."""
+        return self._target(repository, digest) is not None
+
+    def link(self, repository: str, digest: Digest, stored_as: Digest) -> None:
+        links.write(self._driver, paths.layer_link(repository, digest), stored_as)
+
+    def mount(self, blob: Blob, repository: str, listener: Listener) -> None:
+        """Let `repository` hold a blob of another one."""
+        descriptor = blob.descriptor
+        fact = Fact("mount", "blob", repository, descriptor, from_repository=blob.repository)
+        with listener.writing([fact]):
+            self.link(repository, descriptor.digest, blob.stored_as)
+
+    def delete(self, repository: str, digest: Digest, listener: Listener) -> None:
+        """Take it out of the repository; the bytes stay, others may hold them. BLOB_UNKNOWN if it is not
+        there.
+
+        Locked, so that of two deletes at once one finds nothing and says nothing.
+        """
+        with self._locks.repository(repository):
+            blob = self.get(repository, digest)
+            with listener.writing([Fact("delete", "blob", repository, blob.descriptor)]):
+                self._driver.delete(paths.layer_link(repository, digest))
+
+    def _target(self, repository: str, digest: Digest) -> Digest | None:
+        if not digest.computable:
+            return None
+        return links.follow(self._driver, paths.layer_link(repository, digest))

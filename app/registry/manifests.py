@@ -1,0 +1,107 @@
+"""Manifests: images and indexes, by digest and by tag."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.domain.digests import Descriptor, Digest
+from app.pausepoints import pause
+from app.registry import links, paths, validation
+from app.registry.blobs import Blobs
+from app.registry.errors import MANIFEST_BLOB_UNKNOWN, MANIFEST_UNKNOWN, RegistryError
+from app.registry.locks import Locks
+from app.registry.notify import Fact, Listener
+from app.registry.storage.driver import PathNotFoundError, StorageDriver
+from app.registry.tags import Tags
+from app.registry.validation import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class StoredManifest:
+    """A manifest as one repository holds it, and the tag by which it was asked for, if it was."""
+
+    repository: str
+    manifest: Manifest
+    tag: str | None
+
+    def pulled(self) -> Fact:
+        found = self.manifest
+        return Fact("pull", "manifest", self.repository, found.descriptor, tag=self.tag, references=found.references)
+
+
+class Manifests:
+    def __init__(self, driver: StorageDriver, locks: Locks, blobs: Blobs, tags: Tags) -> None:
+        self._driver = driver
+        self._locks = locks
+        self._blobs = blobs
+        self._tags = tags
+
+    def get(self, repository: str, reference: str | Digest) -> StoredManifest:
+        """By digest, or by tag if `reference` is a string. MANIFEST_UNKNOWN if there is none."""
+        tag = None if isinstance(reference, Digest) else reference
+        digest = reference if isinstance(reference, Digest) else self._tags.resolve(repository, reference)
+        body = self._body(repository, digest) if digest else None
+        if digest is None or body is None:
+            raise RegistryError(MANIFEST_UNKNOWN, str(reference))
+        return StoredManifest(repository, validation.stored(body, digest), tag)
+
+    def holds(self, repository: str, digest: Digest) -> bool:
+        """Whether the repository has the link."""
+        return self._target(repository, digest) is not None
+
+    def put(self, repository: str, tag: str | None, manifest: Manifest, listener: Listener) -> None:
+        """Store it, and let `tag` point to it if there is one. MANIFEST_BLOB_UNKNOWN for each part that is
+        missing.
+        """
+        fact = Fact("push", "manifest", repository, manifest.descriptor, tag=tag, references=manifest.references)
+        with self._locks.repository(repository):
+            self._require(repository, manifest)
+            with listener.writing([fact]):
+                pause("registry.manifest.intent")
+                self._driver.put_content(paths.blob_data(manifest.digest), manifest.body)
+                links.write(self._driver, paths.revision_link(repository, manifest.digest), manifest.digest)
+                pause("registry.manifest.stored")
+                if tag is not None:
+                    self._tags.move(repository, tag, manifest.digest)
+                    pause("registry.manifest.tagged")
+
+    def delete(self, repository: str, digest: Digest, listener: Listener) -> None:
+        """Take it out of the repository with every tag that points to it. MANIFEST_UNKNOWN if it is not
+        there.
+        """
+        with self._locks.repository(repository):
+            if not self.holds(repository, digest):
+                raise RegistryError(MANIFEST_UNKNOWN, str(digest))
+            tags = self._tags.pointing_at(repository, digest)
+            facts = [Fact("delete", "manifest", repository, self._last_seen(repository, digest))]
+            facts += [Fact("delete", "tag", repository, tag=tag) for tag in tags]
+            with listener.writing(facts):
+                self._driver.delete(paths.revision_link(repository, digest))
+                for tag in tags:
+                    self._tags.remove(repository, tag)
+
+    def _require(self, repository: str, manifest: Manifest) -> None:
+        missing = self._missing(repository, manifest)
+        if missing:
+            raise RegistryError(MANIFEST_BLOB_UNKNOWN, *missing)
+
+    def _missing(self, repository: str, manifest: Manifest) -> Sequence[str]:
+        found = self.holds if manifest.is_index else self._blobs.find
+        return [str(part.digest) for part in manifest.required if not found(repository, part.digest)]
+
+    def _last_seen(self, repository: str, digest: Digest) -> Descriptor:
+        try:
+            return self.get(repository, digest).manifest.descriptor
+        except RegistryError:
+            return Descriptor("", digest, 0)
+
+    def _target(self, repository: str, digest: Digest) -> Digest | None:
+        if not digest.computable:
+            return None
+        return links.follow(self._driver, paths.revision_link(repository, digest))
+
+    def _body(self, repository: str, digest: Digest) -> bytes | None:
+        target = self._target(repository, digest)
+        try:
+            return self._driver.get_content(paths.blob_data(target)) if target else None
+        except PathNotFoundError:
+            return None

@@ -1,0 +1,50 @@
+"""What the registry tells of itself, and to whom."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from app.domain.digests import Descriptor
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that a request did to, or read from, a repository.
+
+    `descriptor` is missing for a tag delete; another delete has media type "" and size 0 where they are not
+    known. `references` of a manifest push or pull: config and layers, or children, in order.
+    """
+
+    action: Literal["push", "pull", "mount", "delete"]
+    kind: Literal["manifest", "blob", "tag"]
+    repository: str
+    descriptor: Descriptor | None = None
+    tag: str | None = None
+    from_repository: str | None = None
+    references: tuple[Descriptor, ...] = ()
+
+
+class Listener(Protocol):
+    """Hears the facts of one request."""
+
+    def writing(self, facts: Sequence[Fact]) -> AbstractContextManager[None]:
+        """Entered before anything of `facts` moves in storage, left after it has moved durably.
+
+        Left with an exception, any part of it may have happened: `Registry.holds` tells what storage shows.
+        If entering fails, nothing moves.
+        """
+
+    def pulled(self, fact: Fact) -> None:
+        """A manifest or blob is being served: GET or HEAD answered 200 or 206."""
+
+
+class Silent:
+    """Hears nothing."""
+
+    @contextmanager
+    def writing(self, facts: Sequence[Fact]) -> Iterator[None]:  # noqa: ARG002  a protocol's signature
+        yield
+
+    def pulled(self, fact: Fact) -> None:
+        pass

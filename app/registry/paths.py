@@ -1,0 +1,67 @@
+"""Every path in the storage, as distribution lays them out, so that either can serve the other's tree.
+
+    /docker/registry/v2/
+        blobs/<algorithm>/<first two of hex>/<hex>/data             bytes of every blob and of every manifest
+        repositories/<name>/
+            _layers/<algorithm>/<hex>/link                          this repository holds this blob
+            _manifests/
+                revisions/<algorithm>/<hex>/link                    this repository holds this manifest
+                tags/<tag>/
+                    current/link                                    where the tag points
+                    index/<algorithm>/<hex>/link                    everywhere it ever pointed
+            _uploads/<session>/
+                data                                                what has come so far
+                startedat                                           2026-11-23T20:08:44Z; makes the session
+
+A `link` holds one digest and no newline. Its content counts, not its path: distribution stores a blob that
+was pushed as sha512 under its sha256, and links both to that. The parts of a name are folders, none of which
+begins with `_`.
+"""
+
+from app.domain.digests import Digest
+
+ROOT = "/docker/registry/v2"
+
+
+def blob_data(digest: Digest) -> str:
+    return f"{ROOT}/blobs/{digest.algorithm}/{digest.encoded[:2]}/{digest.encoded}/data"
+
+
+def layer_link(repository: str, digest: Digest) -> str:
+    return f"{ROOT}/repositories/{repository}/_layers/{digest.algorithm}/{digest.encoded}/link"
+
+
+def manifests(repository: str) -> str:
+    return f"{ROOT}/repositories/{repository}/_manifests"
+
+
+def revision_link(repository: str, digest: Digest) -> str:
+    return f"{manifests(repository)}/revisions/{digest.algorithm}/{digest.encoded}/link"
+
+
+def tags(repository: str) -> str:
+    return f"{manifests(repository)}/tags"
+
+
+def tag(repository: str, name: str) -> str:
+    return f"{tags(repository)}/{name}"
+
+
+def tag_current(repository: str, name: str) -> str:
+    return f"{tag(repository, name)}/current/link"
+
+
+def tag_index(repository: str, name: str, digest: Digest) -> str:
+    return f"{tag(repository, name)}/index/{digest.algorithm}/{digest.encoded}/link"
+
+
+def upload(repository: str, session: str) -> str:
+    return f"{ROOT}/repositories/{repository}/_uploads/{session}"
+
+
+def upload_data(repository: str, session: str) -> str:
+    return f"{upload(repository, session)}/data"
+
+
+def upload_started(repository: str, session: str) -> str:
+    return f"{upload(repository, session)}/startedat"

@@ -1,0 +1,130 @@
+"""The registry: what the routes of `/v2/` call."""
+
+from collections.abc import Sequence
+from typing import BinaryIO
+
+from app.domain.digests import Descriptor, Digest
+from app.registry import validation
+from app.registry.blobs import Blob, Blobs
+from app.registry.bodies import Body
+from app.registry.errors import DIGEST_INVALID, MANIFEST_TOO_LARGE, RegistryError
+from app.registry.locks import Locks
+from app.registry.manifests import Manifests, StoredManifest
+from app.registry.notify import Fact, Listener
+from app.registry.storage.driver import StorageDriver
+from app.registry.tags import Tags
+from app.registry.uploads import Session, Uploads
+
+MAX_MANIFEST = 4 * 1024 * 1024
+
+
+class Registry:
+    """Names are taken to be valid: `app.domain.names` has parsed them.
+
+    Errors are RegistryError, which clients see, InvalidDigestError for an algorithm that can't be computed,
+    and StorageError, after which the same request may be made again.
+    """
+
+    def __init__(self, driver: StorageDriver, locks: Locks) -> None:
+        """`locks` must reach every process that writes to the driver's storage."""
+        self._blobs = Blobs(driver, locks)
+        self._tags = Tags(driver, locks)
+        self._uploads = Uploads(driver, locks, self._blobs)
+        self._manifests = Manifests(driver, locks, self._blobs, self._tags)
+
+    def blob(self, repository: str, digest: Digest) -> Blob:
+        """BLOB_UNKNOWN if the repository does not hold it."""
+        return self._blobs.get(repository, digest)
+
+    def open_blob(self, blob: Blob, offset: int) -> BinaryIO:
+        """The bytes of a blob from `offset` on. The caller closes it."""
+        return self._blobs.open(blob, offset)
+
+    def delete_blob(self, repository: str, digest: Digest, listener: Listener) -> None:
+        self._blobs.delete(repository, digest, listener)
+
+    def mount(self, source: str, repository: str, digest: Digest, listener: Listener) -> Descriptor | None:
+        """Let `repository` hold a blob of `source` too; None if that does not hold it."""
+        blob = self._blobs.find(source, digest)
+        if blob is None:
+            return None
+        self._blobs.mount(blob, repository, listener)
+        return blob.descriptor
+
+    def start_upload(self, repository: str) -> Session:
+        return self._uploads.start(repository)
+
+    def upload_size(self, session: Session) -> int:
+        """Bytes so far. BLOB_UPLOAD_UNKNOWN if there is no such session, here and below."""
+        return self._uploads.size(session)
+
+    def append(self, session: Session, body: Body) -> int:
+        """Add to an upload; its size after that. What came is kept, also of a short body (SIZE_INVALID)."""
+        return self._uploads.append(session, body)
+
+    def finish_upload(self, session: Session, digest: Digest, body: Body, listener: Listener) -> Descriptor:
+        """Make a blob of an upload and of its last bytes. With DIGEST_INVALID the session is gone."""
+        return self._uploads.finish(session, digest, body, listener)
+
+    def cancel_upload(self, session: Session) -> None:
+        self._uploads.cancel(session)
+
+    def push_blob(self, repository: str, digest: Digest, body: Body, listener: Listener) -> Descriptor:
+        """A whole blob in one request; nothing of it stays if it fails."""
+        return self._uploads.push(repository, digest, body, listener)
+
+    def manifest(self, repository: str, reference: str | Digest) -> StoredManifest:
+        """By tag (a string) or by digest. MANIFEST_UNKNOWN if there is none."""
+        return self._manifests.get(repository, reference)
+
+    def put_manifest(
+        self, repository: str, reference: str | Digest, media_type: str, body: Body, listener: Listener
+    ) -> Descriptor:
+        """Store a manifest of at most 4 MiB under a tag, or under the digest that it must have.
+
+        SIZE_INVALID, DIGEST_INVALID, MANIFEST_INVALID, or MANIFEST_BLOB_UNKNOWN with one detail a missing
+        part.
+        """
+        content = body.whole(MAX_MANIFEST, MANIFEST_TOO_LARGE)
+        tag = reference if isinstance(reference, str) else None
+        digest = Digest.of(content) if isinstance(reference, str) else _matching(reference, content)
+        manifest = validation.parse(media_type, content, digest)
+        self._manifests.put(repository, tag, manifest, listener)
+        return manifest.descriptor
+
+    def delete_manifest(self, repository: str, digest: Digest, listener: Listener) -> None:
+        """Also deletes the tags that point to it. MANIFEST_UNKNOWN if there is none."""
+        self._manifests.delete(repository, digest, listener)
+
+    def delete_tag(self, repository: str, tag: str, listener: Listener) -> None:
+        """MANIFEST_UNKNOWN if there is none."""
+        self._tags.delete(repository, tag, listener)
+
+    def tags(self, repository: str, after: str, count: int | None) -> tuple[Sequence[str], bool]:
+        """At most `count` tags behind `after` in byte order, and whether more follow. NAME_UNKNOWN."""
+        return self._tags.page(repository, after, count)
+
+    def holds(self, fact: Fact) -> bool:
+        """Whether storage shows what `fact` says was written. False for a pull, which leaves no trace."""
+        match fact:
+            case Fact(action="push" | "mount", kind="blob", descriptor=Descriptor(digest=digest)):
+                return self._blobs.holds(fact.repository, digest)
+            case Fact(action="push", kind="manifest", descriptor=Descriptor(digest=digest)):
+                return self._holds_manifest(fact, digest)
+            case Fact(action="delete", kind="blob", descriptor=Descriptor(digest=digest)):
+                return not self._blobs.holds(fact.repository, digest)
+            case Fact(action="delete", kind="manifest", descriptor=Descriptor(digest=digest)):
+                return not self._manifests.holds(fact.repository, digest)
+            case Fact(action="delete", kind="tag", tag=str(tag)):
+                return self._tags.resolve(fact.repository, tag) is None
+        return False
+
+    def _holds_manifest(self, fact: Fact, digest: Digest) -> bool:
+        tagged = fact.tag is None or self._tags.resolve(fact.repository, fact.tag) == digest
+        return tagged and self._manifests.holds(fact.repository, digest)
+
+
+def _matching(expected: Digest, content: bytes) -> Digest:
+    if not expected.computable or Digest.of(content, expected.algorithm) != expected:
+        raise RegistryError(DIGEST_INVALID, str(expected))
+    return expected

@@ -1,0 +1,134 @@
+"""The checks that every driver needs, made once."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from app.registry.storage.driver import (
+    FileInfo,
+    FileWriter,
+    InvalidOffsetError,
+    InvalidPathError,
+    StorageDriver,
+    StorageError,
+    WriterStateError,
+)
+
+_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._-]+)+")
+
+
+@contextmanager
+def _named(driver: str, path: str) -> Iterator[None]:
+    """Put the driver's name into storage errors, and make one of any other failure of the system."""
+    try:
+        yield
+    except StorageError as error:
+        error.driver = driver
+        raise
+    except OSError as error:
+        failure = StorageError(path, error.strerror or type(error).__name__)
+        failure.driver = driver
+        raise failure from error
+
+
+class Checked:
+    """A driver that refuses bad paths and offsets, and whose every error is a StorageError that names the
+    driver.
+
+    Stricter than distribution's grammar in one point: `.` and `..` are no parts of a path.
+    """
+
+    def __init__(self, driver: StorageDriver) -> None:
+        self._driver = driver
+
+    @property
+    def name(self) -> str:
+        return self._driver.name
+
+    def get_content(self, path: str) -> bytes:
+        with self._checking(path):
+            return self._driver.get_content(path)
+
+    def put_content(self, path: str, content: bytes) -> None:
+        with self._checking(path):
+            self._driver.put_content(path, content)
+
+    def reader(self, path: str, offset: int) -> BinaryIO:
+        with self._checking(path):
+            if offset < 0:
+                raise InvalidOffsetError(path, offset)
+            return self._driver.reader(path, offset)
+
+    def writer(self, path: str, append: bool) -> "CheckedWriter":
+        with self._checking(path):
+            return CheckedWriter(self._driver.writer(path, append), self.name, path)
+
+    def stat(self, path: str) -> FileInfo:
+        with self._checking(path, root=True):
+            return self._driver.stat(path)
+
+    def list(self, path: str) -> Sequence[str]:
+        with self._checking(path, root=True):
+            return self._driver.list(path)
+
+    def move(self, source: str, destination: str) -> None:
+        with self._checking(destination), self._checking(source):
+            self._driver.move(source, destination)
+
+    def delete(self, path: str) -> None:
+        with self._checking(path):
+            self._driver.delete(path)
+
+    @contextmanager
+    def _checking(self, path: str, root: bool = False) -> Iterator[None]:
+        with _named(self.name, path):
+            if not _PATH.fullmatch(path) and not (root and path == "/"):
+                raise InvalidPathError(path)
+            yield
+
+
+class CheckedWriter:
+    """A writer that insists on the order of calls."""
+
+    def __init__(self, writer: FileWriter, driver: str, path: str) -> None:
+        self._writer = writer
+        self._driver = driver
+        self._path = path
+        self._committed = False
+        self._closed = False
+
+    @property
+    def size(self) -> int:
+        return self._writer.size
+
+    def write(self, data: bytes) -> None:
+        with self._open():
+            self._writer.write(data)
+
+    def commit(self) -> None:
+        with self._open():
+            self._writer.commit()
+        self._committed = True
+
+    def cancel(self) -> None:
+        with self._open():
+            self._closed = True
+            self._writer.cancel()
+
+    def close(self) -> None:
+        with _named(self._driver, self._path):
+            self._refuse(self._closed, "already closed")
+            self._closed = True
+            self._writer.close()
+
+    @contextmanager
+    def _open(self) -> Iterator[None]:
+        with _named(self._driver, self._path):
+            self._refuse(self._closed, "already closed")
+            self._refuse(self._committed, "already committed")
+            yield
+
+    def _refuse(self, state: bool, reason: str) -> None:
+        if state:
+            raise WriterStateError(self._path, reason)

@@ -1,0 +1,73 @@
+"""Tags: names that move from digest to digest."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from app.domain.digests import Digest
+from app.domain.errors import InvalidNameError
+from app.domain.names import parse_tag
+from app.registry import links, paths
+from app.registry.errors import MANIFEST_UNKNOWN, NAME_UNKNOWN, RegistryError
+from app.registry.locks import Locks
+from app.registry.notify import Fact, Listener
+from app.registry.storage.driver import PathNotFoundError, StorageDriver
+
+
+class Tags:
+    def __init__(self, driver: StorageDriver, locks: Locks) -> None:
+        self._driver = driver
+        self._locks = locks
+
+    def resolve(self, repository: str, tag: str) -> Digest | None:
+        """Where the tag points; None if there is no such tag."""
+        return links.follow(self._driver, paths.tag_current(repository, tag))
+
+    def move(self, repository: str, tag: str, digest: Digest) -> None:
+        """Let the tag point to `digest`, whether it was there or not. For who holds the repository's lock."""
+        links.write(self._driver, paths.tag_index(repository, tag, digest), digest)
+        links.write(self._driver, paths.tag_current(repository, tag), digest)
+
+    def page(self, repository: str, after: str, count: int | None) -> tuple[Sequence[str], bool]:
+        """At most `count` tags behind `after` in byte order, and whether more follow.
+
+        NAME_UNKNOWN if nothing was ever pushed there.
+        """
+        names = (tag for tag in self._names(repository) if tag > after and self.resolve(repository, tag))
+        if count is None:
+            return list(names), False
+        found = list(islice(names, count + 1)) if count else []
+        return found[:count], len(found) > count
+
+    def pointing_at(self, repository: str, digest: Digest) -> Sequence[str]:
+        return [tag for tag in self._names(repository) if self.resolve(repository, tag) == digest]
+
+    def delete(self, repository: str, tag: str, listener: Listener) -> None:
+        """MANIFEST_UNKNOWN if there is no such tag. The manifest stays."""
+        with self._locks.repository(repository):
+            if self.resolve(repository, tag) is None:
+                raise RegistryError(MANIFEST_UNKNOWN, tag)
+            with listener.writing([Fact("delete", "tag", repository, tag=tag)]):
+                self.remove(repository, tag)
+
+    def remove(self, repository: str, tag: str) -> None:
+        """For who holds the repository's lock."""
+        self._driver.delete(paths.tag(repository, tag))
+
+    def _names(self, repository: str) -> Iterator[str]:
+        """The names of folders, sorted; there may be no tag in one."""
+        try:
+            children = self._driver.list(paths.tags(repository))
+        except PathNotFoundError:
+            self._require(repository)
+            return
+        for name in sorted(child.rpartition("/")[2] for child in children):
+            try:
+                yield parse_tag(name)
+            except InvalidNameError:
+                continue
+
+    def _require(self, repository: str) -> None:
+        try:
+            self._driver.stat(paths.manifests(repository))
+        except PathNotFoundError:
+            raise RegistryError(NAME_UNKNOWN, repository) from None
