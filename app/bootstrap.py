@@ -1,0 +1,200 @@
+"""From settings to working parts: the only place where things are put together. Each role imports only its own."""
+
+import logging
+import os
+import socket
+import sys
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.domain.errors import TagtrailError
+from app.queue.jobs import FAN_OUT, Bell, Lane, SilentBell
+from app.settings import Settings
+from app.store.engine import Engine, alone, make_engine
+from app.usecases.group_commit import GroupCommit
+from app.usecases.ingest import Parcel, Policy, ingest
+
+if TYPE_CHECKING:
+    from app.outbound import Door
+    from app.registry.locks import Locks
+    from app.registry.registry import Registry
+    from app.sinks.sink import Sink
+    from app.usecases.fan_out import Fan
+    from app.usecases.notify import Receiver
+    from app.usecases.record import Recorder
+
+
+INSTANCE = "TAGTRAIL_INSTANCE"
+"""Names this start of our registry in its events (`source.instanceID`): one for all processes that serve it."""
+
+
+def configure_logging(role: str) -> None:
+    """One line an event on stderr. The libraries' own chatter starts at WARNING."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format=f"%(asctime)s {role} %(levelname)s %(name)s: %(message)s"
+    )
+    for name in ("app", "workers"):
+        logging.getLogger(name).setLevel(logging.INFO)
+
+
+def log_failure(error: TagtrailError) -> None:
+    """Why a process can't go on: one line that says what to do, without a trace."""
+    logging.getLogger("app").error("%s", error)
+
+
+def make_bell(settings: Settings) -> Bell:
+    if settings.redis_url is None:
+        return SilentBell()
+    from app.queue.rq import RqBell, connect
+
+    return RqBell(connect(settings.redis_url))
+
+
+def policy(settings: Settings) -> Policy:
+    return Policy(settings.file.max_age, any("pulled" in rule.when.kinds for rule in settings.rules))
+
+
+def audit_engine(settings: Settings) -> Engine:
+    return make_engine(settings.database_url)
+
+
+def journal_engine(settings: Settings) -> Engine:
+    return make_engine(settings.journal_url)
+
+
+def make_sinks(settings: Settings, door: "Door") -> Mapping[str, "Sink"]:
+    """The sink of each destination: `trigger:NAME` and `channel:NAME`. Raises ConfigurationError."""
+    from app.domain.errors import TagtrailError
+    from app.settings import ConfigurationError
+    from app.sinks.kinds import build
+
+    sinks = {}
+    for what, sections in (("trigger", settings.file.triggers), ("channel", settings.file.channels)):
+        for name, section in sections.items():
+            secret = section.secret.get_secret_value() if section.secret else None
+            try:
+                sinks[f"{what}:{name}"] = build(section.kind, section.url.get_secret_value(), secret, door)
+            except TagtrailError as error:
+                raise ConfigurationError(f"{settings.config}: {what}s.{name}: {error}") from None
+    return sinks
+
+
+def make_fan(settings: Settings, sinks: Mapping[str, "Sink"]) -> "Fan":
+    from app.usecases.fan_out import Fan
+
+    return Fan(settings.rules, sinks, settings.public_url, settings.file.max_age)
+
+
+def make_receivers(settings: Settings) -> Mapping[str, "Receiver"]:
+    """The endpoints of our registry's notifications by name; ours takes many events at once. ConfigurationError."""
+    from app.outbound import InvalidUrlError, Url
+    from app.settings import ConfigurationError
+    from app.usecases.notify import MOST_AT_ONCE, Receiver
+
+    receivers = {}
+    for endpoint in settings.endpoints:
+        try:
+            url = Url.parse(endpoint.url.get_secret_value())
+        except InvalidUrlError as error:
+            raise ConfigurationError(f"notifications.endpoints: {endpoint.name}: {error}") from None
+        receivers[endpoint.name] = Receiver(
+            name=endpoint.name,
+            url=url,
+            headers=tuple(
+                (name, value.get_secret_value()) for name, values in endpoint.headers.items() for value in values
+            ),
+            timeout_ns=endpoint.timeout,
+            backoff_ns=endpoint.backoff,
+            ignored_media_types=frozenset(endpoint.ignoredmediatypes + endpoint.ignore.mediatypes),
+            ignored_actions=frozenset(endpoint.ignore.actions),
+            most_at_once=1 if settings.registry.notifications.endpoints is not None else MOST_AT_ONCE,
+        )
+    return receivers
+
+
+def make_registry(settings: Settings) -> tuple["Registry", "Locks"]:
+    from app.registry.locks import FileLocks, ThreadLocks
+    from app.registry.registry import Registry
+    from app.registry.storage.factory import make_driver
+
+    if settings.registry.storage.inmemory is not None:
+        locks: Locks = ThreadLocks()
+        return Registry(make_driver("inmemory", {}), locks), locks
+    locks = FileLocks(settings.data / "locks")
+    driver = make_driver("filesystem", {"rootdirectory": str(settings.registry_root)})
+    return Registry(driver, locks), locks
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the web process works with. `registry` and `recorder` are None where `/v2/` is off."""
+
+    settings: Settings
+    engine: Engine
+    parcels: GroupCommit[Parcel]
+    registry: "Registry | None"
+    recorder: "Recorder | None"
+    node: str
+    instance: str
+
+
+def make_services(settings: Settings) -> Services:
+    engine = audit_engine(settings)
+    bell = make_bell(settings)
+    rules = policy(settings)
+
+    def commit(parcels: Sequence[Parcel]) -> None:
+        if ingest(engine, parcels, rules):
+            bell.ring(FAN_OUT)
+
+    registry, recorder = (None, None) if settings.open_to_others else _recorded_registry(settings, bell)
+    return Services(
+        settings=settings,
+        engine=engine,
+        parcels=GroupCommit(commit, lambda: alone(settings.data / "ingest.turn")),
+        registry=registry,
+        recorder=recorder,
+        node=f"{socket.gethostname()}:{settings.port}",
+        instance=os.environ.get(INSTANCE) or str(uuid.uuid4()),
+    )
+
+
+def _recorded_registry(settings: Settings, bell: Bell) -> tuple["Registry", "Recorder"]:
+    from app.usecases.record import Recorder
+
+    registry, _locks = make_registry(settings)
+    lanes = [Lane("notify", endpoint.name) for endpoint in settings.endpoints]
+
+    def ring() -> None:
+        for lane in lanes:
+            bell.ring(lane)
+
+    references = settings.registry.notifications.events.includereferences
+    return registry, Recorder(
+        journal_engine(settings),
+        registry.holds,
+        ring,
+        references=references,
+        turn=lambda: alone(settings.data / "journal.turn"),
+    )
+
+
+class MissingRedisError(TagtrailError):
+    """A process that rings or listens was started without a Redis."""
+
+    def __init__(self) -> None:
+        super().__init__("REDIS_URL is not set; set it, or start everything with: tagtrail up")
+
+
+def settle_at_start(settings: Settings) -> None:
+    """Resolve all that a crash of our registry left half-done: no request is under way yet."""
+    from app.usecases.settle_leftovers import settle_leftovers
+
+    if settings.registry.storage.inmemory is not None:
+        return
+    engine = journal_engine(settings)
+    registry, locks = make_registry(settings)
+    settle_leftovers(engine, locks, registry.holds, at_start=True)
+    engine.dispose()

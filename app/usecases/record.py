@@ -1,0 +1,185 @@
+"""Our registry's listener: what it does is written to the journal, before and after (DESIGN decision 13)."""
+
+import atexit
+import json
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+from app.domain.digests import Descriptor, Digest
+from app.domain.registry_events import Cause, Happening, event
+from app.pausepoints import pause
+from app.registry.notify import Fact
+from app.store import journal
+from app.store.engine import Connection, Engine, UnavailableError, writing
+from app.store.journal import Intent, Open
+from app.usecases.group_commit import GroupCommit
+
+log = logging.getLogger(__name__)
+
+PULLS_EVERY_S = 0.2
+"""Pulls are written in groups: nothing moves, so a crash may take the last ones with it."""
+
+Step = Callable[[Connection], None]
+"""One thing to write to the journal, in a transaction that it shares with others."""
+
+
+class Recorder:
+    """Writes the journal for all requests of a process. `ring` is called after each commit that numbered an event."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        holds: Callable[[Fact], bool],
+        ring: Callable[[], None],
+        *,
+        references: bool,
+        turn: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        self._engine = engine
+        self.holds = holds
+        self._ring = ring
+        self._references = references
+        self._commits: GroupCommit[Step] = GroupCommit(self._commit, turn)
+        self._pulls: list[Intent] = []
+        self._pulls_lock = threading.Lock()
+        self._writer: threading.Thread | None = None
+
+    def listener(self, cause: Cause) -> "RequestListener":
+        return RequestListener(self, cause)
+
+    def _commit(self, steps: Sequence[Step]) -> None:
+        with writing(self._engine) as connection:
+            for step in steps:
+                step(connection)
+
+    def intents(self, operation: str, facts: Sequence[Fact], cause: Cause) -> list[Intent]:
+        now = time.time_ns()
+        return [self._intent(operation, fact, cause, now + ordinal) for ordinal, fact in enumerate(facts)]
+
+    def _intent(self, operation: str, fact: Fact, cause: Cause, time_ns: int) -> Intent:
+        references = fact.references if self._references else ()
+        happening = Happening(
+            fact.action, fact.kind, fact.repository, fact.descriptor, fact.tag, fact.from_repository, references
+        )
+        told = json.dumps(event(happening, cause, time_ns), ensure_ascii=False).encode("utf-8", "backslashreplace")
+        media_type = fact.descriptor.media_type if fact.descriptor else None
+        return Intent(operation, fact.repository, fact.action, media_type, dump_fact(fact), told, time_ns)
+
+    def open(self, intents: Sequence[Intent], locked: str | None) -> None:
+        """Before anything moves. `locked`: the repository whose lock the caller holds, if any.
+
+        Whoever left an intent there is dead: what it did is settled before the next write covers its traces.
+        """
+
+        def step(connection: Connection) -> None:
+            if locked is not None:
+                resolve(connection, self.holds, _left_under_lock(connection, locked))
+            journal.open_intents(connection, intents)
+
+        self._commits.submit(step)
+
+    def settle(self, operation: str) -> None:
+        """Everything that the operation meant to do is done."""
+        self._commits.submit(lambda connection: journal.settle(connection, [operation]))
+        self._ring()
+
+    def resolve(self, operation: str) -> None:
+        """The operation failed half-way: storage says which of its facts came true."""
+        self._commits.submit(
+            lambda connection: resolve(connection, self.holds, journal.unsettled(connection, operation))
+        )
+        self._ring()
+
+    def pulled(self, intents: Sequence[Intent]) -> None:
+        with self._pulls_lock:
+            self._pulls += intents
+            if self._writer is None:
+                self._writer = threading.Thread(target=self._write_pulls_for_ever, name="pulls", daemon=True)
+                self._writer.start()
+                atexit.register(self.flush)
+
+    def _write_pulls_for_ever(self) -> None:
+        while True:
+            time.sleep(PULLS_EVERY_S)
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the pulls that were served since the last time; they stay at hand if the database is away."""
+        with self._pulls_lock:
+            pulls, self._pulls = self._pulls, []
+        if not pulls:
+            return
+        try:
+            self._commits.submit(lambda connection: journal.append(connection, pulls))
+            self._ring()
+        except UnavailableError as error:
+            log.warning("pulls can't be written now, later: %s", error)
+            with self._pulls_lock:
+                self._pulls = pulls + self._pulls
+
+
+@dataclass(frozen=True, slots=True)
+class RequestListener:
+    """Hears the facts of one request (`app.registry.notify.Listener`)."""
+
+    recorder: Recorder
+    cause: Cause
+
+    @contextmanager
+    def writing(self, facts: Sequence[Fact]) -> Iterator[None]:
+        operation = uuid.uuid4().hex
+        locked = next((fact.repository for fact in facts if _is_under_lock(fact)), None)
+        self.recorder.open(self.recorder.intents(operation, facts, self.cause), locked)
+        try:
+            yield
+        except BaseException:
+            self.recorder.resolve(operation)
+            raise
+        pause("journal.before-settle")
+        self.recorder.settle(operation)
+
+    def pulled(self, fact: Fact) -> None:
+        self.recorder.pulled(self.recorder.intents(uuid.uuid4().hex, [fact], self.cause))
+
+
+def _is_under_lock(fact: Fact) -> bool:
+    """Manifests and tags are written by one at a time in a repository, from intent to settling; blobs by many."""
+    return fact.kind != "blob"
+
+
+def _left_under_lock(connection: Connection, repository: str) -> list[Open]:
+    intents = [intent for intent in journal.unsettled(connection) if intent.repository == repository]
+    return [intent for intent in intents if _is_under_lock(load_fact(intent.fact))]
+
+
+def resolve(connection: Connection, holds: Callable[[Fact], bool], intents: Sequence[Open]) -> None:
+    """Settle what storage shows to be true, forget the rest."""
+    true = [intent.id for intent in intents if holds(load_fact(intent.fact))]
+    journal.settle_rows(connection, true)
+    journal.forget(connection, [intent.id for intent in intents if intent.id not in true])
+
+
+def dump_fact(fact: Fact) -> bytes:
+    """As much of a fact as `Registry.holds` needs to know."""
+    digest = str(fact.descriptor.digest) if fact.descriptor else None
+    known: dict[str, Any] = {
+        "action": fact.action,
+        "kind": fact.kind,
+        "repository": fact.repository,
+        "digest": digest,
+        "tag": fact.tag,
+    }
+    return json.dumps(known).encode()
+
+
+def load_fact(text: bytes) -> Fact:
+    known = json.loads(text)
+    digest = known["digest"]
+    descriptor = Descriptor("", Digest.parse(digest), 0) if digest else None
+    return Fact(known["action"], known["kind"], known["repository"], descriptor, known["tag"])

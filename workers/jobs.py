@@ -1,0 +1,16 @@
+"""What RQ runs. A job is a bell: it names a lane, and SQL says what there is to do."""
+
+from app.queue.jobs import FAN_OUT, Lane
+from workers.work import current
+
+
+def fan_out() -> None:
+    current().ring_heard(FAN_OUT)
+
+
+def deliver(destination: str) -> None:
+    current().ring_heard(Lane("deliver", destination))
+
+
+def notify(endpoint: str) -> None:
+    current().ring_heard(Lane("notify", endpoint))

@@ -1,0 +1,90 @@
+"""Looks into SQL at least once a second and rings for what is due: late retries, lost rings, a wiped Redis."""
+
+import logging
+import signal
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app import bootstrap
+from app.domain.errors import TagtrailError
+from app.queue.jobs import FAN_OUT, Bell, Lane
+from app.settings import Settings, load
+from app.store import deliveries, journal, outbox
+from app.store.engine import Engine, UnavailableError, now_ns, reading
+from app.usecases.settle_leftovers import settle_leftovers
+
+if TYPE_CHECKING:
+    from app.registry.locks import Locks
+    from app.registry.registry import Registry
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 0.5
+LEFTOVERS_EVERY_S = 10.0
+
+
+@dataclass(slots=True)
+class Relay:
+    engine: Engine
+    journal: Engine
+    bell: Bell
+    endpoints: tuple[str, ...]
+    registry: "tuple[Registry, Locks] | None"
+    leftovers_at: float = 0.0
+
+    def round(self) -> None:
+        """One look at everything that may be due."""
+        with reading(self.engine) as connection:
+            now = now_ns(connection)
+            lanes = {FAN_OUT for lane in outbox.due_lanes(connection, now) if lane == outbox.FAN_OUT}
+            lanes |= {Lane("deliver", name) for name in deliveries.due_destinations(connection, now)}
+        if self.endpoints:
+            with reading(self.journal) as connection:
+                lagging = journal.lagging(connection, self.endpoints, now_ns(connection))
+                lanes |= {Lane("notify", name) for name in lagging}
+        for lane in lanes:
+            self.bell.ring(lane)
+        if self.registry is not None and time.monotonic() >= self.leftovers_at:
+            self.leftovers_at = time.monotonic() + LEFTOVERS_EVERY_S
+            registry, locks = self.registry
+            settle_leftovers(self.journal, locks, registry.holds)
+
+
+def start(settings: Settings) -> Relay:
+    if settings.redis_url is None:
+        raise bootstrap.MissingRedisError
+    looked_at = (
+        None if settings.open_to_others or settings.registry.storage.inmemory else bootstrap.make_registry(settings)
+    )
+    return Relay(
+        engine=bootstrap.audit_engine(settings),
+        journal=bootstrap.journal_engine(settings),
+        bell=bootstrap.make_bell(settings),
+        endpoints=tuple(endpoint.name for endpoint in settings.endpoints),
+        registry=looked_at,
+    )
+
+
+def run(relay: Relay) -> None:
+    """Go round until SIGTERM or SIGINT."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    while not stop.is_set():
+        try:
+            relay.round()
+        except UnavailableError as error:
+            log.warning("%s", error)
+        stop.wait(EVERY_S)
+
+
+if __name__ == "__main__":
+    bootstrap.configure_logging("relay")
+    try:
+        run(start(load()))
+    except TagtrailError as error:
+        bootstrap.log_failure(error)
+        sys.exit(1)

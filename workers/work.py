@@ -1,0 +1,85 @@
+"""What a worker process works with, put together once when it starts."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from redis import Redis
+
+from app import bootstrap
+from app.outbound import Door
+from app.pausepoints import pause
+from app.queue.jobs import FAN_OUT, Bell, Lane
+from app.queue.rq import connect, heard
+from app.settings import Settings
+from app.sinks.sink import Sink
+from app.store.engine import Engine
+from app.usecases.deliver import deliver, no_sink
+from app.usecases.fan_out import Fan, fan_out
+from app.usecases.notify import Receiver, notify
+from workers.lanes import Lanes
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The three kinds of lane, each drained until it is empty."""
+
+    engine: Engine
+    journal: Engine
+    redis: Redis
+    bell: Bell
+    door: Door
+    sinks: Mapping[str, Sink]
+    fan: Fan
+    receivers: Mapping[str, Receiver]
+    lanes: Lanes = field(default_factory=Lanes)
+
+    def ring_heard(self, lane: Lane) -> None:
+        """Start to drain a lane; rings that come from now on make it drain again."""
+        pause("worker.rung")
+        heard(self.redis, lane)
+        self.lanes.drain(lane.name, lambda: self._drain(lane))
+
+    def _drain(self, lane: Lane) -> None:
+        match lane.job:
+            case FAN_OUT.job:
+                for destination in fan_out(self.engine, self.fan):
+                    self.bell.ring(Lane("deliver", destination))
+            case "deliver":
+                self._deliver(lane.about)
+            case "notify" if lane.about in self.receivers:
+                notify(self.journal, self.receivers[lane.about], self.door, random.uniform(-1, 1))  # noqa: S311
+
+    def _deliver(self, destination: str) -> None:
+        sink = self.sinks.get(destination)
+        if sink is None:
+            no_sink(self.engine, destination)
+        else:
+            deliver(self.engine, destination, sink)
+
+
+_current: list[Work] = []
+
+
+def start(settings: Settings) -> Work:
+    """Build this process's work; jobs find it by `current`."""
+    if settings.redis_url is None:
+        raise bootstrap.MissingRedisError
+    door = Door()
+    sinks = bootstrap.make_sinks(settings, door)
+    work = Work(
+        engine=bootstrap.audit_engine(settings),
+        journal=bootstrap.journal_engine(settings),
+        redis=connect(settings.redis_url),
+        bell=bootstrap.make_bell(settings),
+        door=door,
+        sinks=sinks,
+        fan=bootstrap.make_fan(settings, sinks),
+        receivers=bootstrap.make_receivers(settings),
+    )
+    _current[:] = [work]
+    return work
+
+
+def current() -> Work:
+    return _current[0]
