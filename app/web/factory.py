@@ -1,0 +1,50 @@
+"""The Flask app: rooms in, one app out."""
+
+import uuid
+
+from flask import Blueprint, Flask, Request
+
+from app.bootstrap import Services
+from app.domain.registry_events import Cause
+from app.registry.notify import Listener
+from app.usecases.record import Recorder
+from app.web import api, health, pages, problems, receiver, registry_off, registry_v2
+from app.web.guard import make_guard
+
+
+def create_app(services: Services) -> Flask:
+    app = Flask("app.web", static_folder="static", template_folder="templates")
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False  # or `/hooks//x` would be a redirect, which a registry takes for delivered
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.before_request(make_guard(services.settings))
+    problems.handle(app)
+    app.register_blueprint(health.blueprint(services))
+    app.register_blueprint(receiver.blueprint(services))
+    app.register_blueprint(_registry(services))
+    app.register_blueprint(api.blueprint(services))
+    app.register_blueprint(pages.blueprint(services))
+    return app
+
+
+def _registry(services: Services) -> Blueprint:
+    if services.registry is None or services.recorder is None:
+        return registry_off.blueprint()
+    recorder = services.recorder
+    return registry_v2.blueprint(services.registry, lambda request: _listener(services, recorder, request))
+
+
+def _listener(services: Services, recorder: Recorder, request: Request) -> Listener:
+    address, port = request.environ.get("REMOTE_ADDR", ""), request.environ.get("REMOTE_PORT", "")
+    return recorder.listener(
+        Cause(
+            request_id=str(uuid.uuid4()),
+            addr=f"{address}:{port}" if port else address,
+            host=request.host,
+            method=request.method,
+            user_agent=request.headers.get("User-Agent", ""),
+            base_url=f"{request.scheme}://{request.host}",
+            node=services.node,
+            instance=services.instance,
+        )
+    )
