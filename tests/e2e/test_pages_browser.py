@@ -1,0 +1,213 @@
+"""The pages in a real browser: on a phone and a desktop, light and dark, with nothing but HTML and CSS."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import HOST, A, B, C, add_delivery, an_event, take_in, try_delivery
+from conftest import missing
+from playwright.sync_api import Browser, Error, sync_playwright
+from playwright.sync_api import Page as Tab
+from werkzeug.serving import make_server
+
+from app.bootstrap import make_services
+from app.domain.links import tag_page
+from app.settings import load
+from app.store.migrate import upgrade
+from app.web.factory import create_app
+
+pytestmark = pytest.mark.e2e
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-default-apps",
+    "--disable-sync", "--no-first-run", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+HOSTILE = "<img src=x onerror=alert(1)>\u202e\r\n\x1b"
+LONG = "x" * 200
+TAG = tag_page("", HOST, "shop/web", "stable")
+ADDRESSES = {
+    "timeline": "/",
+    "filtered": f"/?registry={HOST}&kind=moved",
+    "nothing": "/?tag=none",
+    "tag": TAG,
+    "moment": f"{TAG}&at=2026-11-25T09:47:30Z",
+    "digest": f"/digests/{A}",
+    "deliveries": "/deliveries",
+    "delivery": "/deliveries/msg_1",
+    "problem": "/?kind=none",
+}
+SCREENS = [(360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The app over a database with a story that has long names and hostile text in it."""
+    folder = tmp_path_factory.mktemp("site")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("DATABASE_URL", f"sqlite:///{folder}/tagtrail.db")
+        patch.setenv("TAGTRAIL_DATA", str(folder / "data"))
+        services = make_services(load())
+    upgrade(services.engine)
+    take_in(
+        services.engine,
+        *(an_event(second=60 * step, digest=digest) for step, digest in enumerate((A, B, A, C))),
+        an_event(second=200, tag="old"), an_event(second=210, tag="old", action="delete", digest=None),
+        an_event(second=220, tag=HOSTILE, actor=HOSTILE),
+        an_event(second=230, repository=LONG, tag="y" * 128, actor="z" * 300, digest=C),
+    )
+    add_delivery(services.engine, "msg_1", 300, body=b"q" * 500, repository=LONG)
+    try_delivery(services.engine, "trigger:web", 301, (503, "HTTP 503", b"w" * 500))
+    server = make_server("127.0.0.1", 0, create_app(services), threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    services.engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        missing(f"there is no {CHROMIUM}")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(params=SCREENS, ids=lambda screen: f"{screen[0]}-{screen[1]}")
+def tab(request: pytest.FixtureRequest, browser: Browser, site: str) -> Iterator[Tab]:
+    """A tab without JavaScript that fails the test on any complaint of the browser, such as a breach of the CSP."""
+    width, scheme = request.param
+    context = browser.new_context(
+        base_url=site, viewport={"width": width, "height": 800}, color_scheme=scheme, java_script_enabled=False
+    )
+    opened = context.new_page()
+    complaints: list[str] = []
+    opened.on("console", lambda message: complaints.append(message.text))
+    yield opened
+    context.close()
+    assert [text for text in complaints if "status of 400" not in text] == []
+
+
+def measure(tab: Tab, script: str) -> Any:
+    """The debugger may look where the page's own scripts may not run."""
+    session = tab.context.new_cdp_session(tab)
+    return session.send("Runtime.evaluate", {"expression": script, "returnByValue": True})["result"].get("value")
+
+
+def test_pages_fit_their_screen(tab: Tab, tmp_path: Path) -> None:
+    wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    right = "Math.max(...[...document.querySelectorAll('main *')].map(e => e.getBoundingClientRect().right))"
+    for name, address in ADDRESSES.items():
+        tab.goto(address)
+        picture = tmp_path / f"{name}.png"
+        tab.screenshot(path=picture, full_page=True)
+        assert picture.stat().st_size > 5_000
+        assert measure(tab, wide) == 0, f"{name} scrolls sideways"
+        assert measure(tab, f"{right} - innerWidth") <= 1, f"something sticks out of {name}"
+
+
+NAMELESS = """[...document.querySelectorAll('input:not([type=hidden]), select')].filter(
+  e => ![...(e.labels || [])].some(label => label.textContent.trim())).length"""
+
+
+def test_everything_has_a_name(tab: Tab) -> None:
+    for name, address in ADDRESSES.items():
+        tab.goto(address)
+        assert tab.locator("h1").count() == 1, name
+        assert tab.locator("html[lang]").count() == 1, name
+        assert measure(tab, NAMELESS) == 0, name
+        assert tab.locator("img:not([alt]), svg:not([role=img][aria-label])").count() == 0, name
+        assert tab.locator("time:not([datetime])").count() == 0, name
+
+
+def luminance(colour: str) -> float:
+    """WCAG 2.2, "relative luminance", of a computed `rgb(r, g, b)`."""
+    parts = [int(part) / 255 for part in colour.strip("rgba()").split(",")[:3]]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+COLOURS = """[...document.querySelectorAll('body *')].filter(
+  e => [...e.childNodes].some(n => n.nodeType == 3 && n.data.trim()) && e.getClientRects().length && !e.closest('title')
+).map(e => {
+  let ground = e;
+  while (ground && getComputedStyle(ground).backgroundColor == 'rgba(0, 0, 0, 0)') ground = ground.parentElement;
+  return [e.className || e.tagName, getComputedStyle(e).color, getComputedStyle(ground).backgroundColor];
+})"""
+
+
+def test_text_stands_out_from_its_ground(tab: Tab) -> None:
+    """WCAG 2.2 AA, 1.4.3: a contrast of at least 4.5 to 1."""
+    for name, address in ADDRESSES.items():
+        tab.goto(address)
+        pairs = measure(tab, COLOURS)
+        assert len(pairs) > 5
+        for what, text, ground in pairs:
+            lighter, darker = sorted((luminance(text), luminance(ground)), reverse=True)
+            assert (lighter + 0.05) / (darker + 0.05) >= 4.5, (name, what, text, ground)
+
+
+def test_focus_is_seen(tab: Tab) -> None:
+    tab.goto("/")
+    for _ in range(8):
+        tab.keyboard.press("Tab")
+        outline = measure(tab, "getComputedStyle(document.activeElement).outline")
+        assert "solid 3px" in outline, outline
+
+
+def test_a_user_finds_a_tag_and_looks_back(tab: Tab) -> None:
+    """Filter, follow, ask for a moment, go to the digest: by links and forms alone."""
+    tab.goto("/")
+    tab.get_by_label("Repository").fill("shop/web")
+    tab.get_by_label("Tag", exact=True).fill("stable")
+    tab.get_by_role("button", name="Show").click()
+    assert tab.locator("ol.changes > li").count() == 4
+    tab.locator("ol.changes a.reference").first.click()
+    assert tab.url.endswith(TAG)
+    tab.get_by_label("Where did it point at").fill("2026-11-25T09:48:00Z")
+    tab.get_by_role("button", name="Show").click()
+    answer = tab.get_by_role("status")
+    assert "bbbbbbbbbbbb since 2026-11-25 09:47:40Z by alice" in " ".join(answer.inner_text().split())
+    answer.locator("a.digest").click()
+    assert tab.locator("h1").inner_text() == B
+
+
+def test_details_open_by_themselves_where_they_filter(tab: Tab) -> None:
+    tab.goto("/")
+    assert not tab.get_by_label("Registry").is_visible()
+    tab.get_by_text("More filters").click()
+    assert tab.get_by_label("Registry").is_visible()
+    tab.goto(ADDRESSES["filtered"])
+    assert tab.get_by_label("Registry").input_value() == HOST
+
+
+def test_light_and_dark_differ(browser: Browser, site: str) -> None:
+    grounds = set()
+    for scheme in ("light", "dark"):
+        opened = browser.new_page(base_url=site, color_scheme=scheme)  # type: ignore[arg-type]  one of the two
+        opened.goto("/")
+        grounds.add(opened.evaluate("getComputedStyle(document.body).backgroundColor"))
+        opened.close()
+    assert len(grounds) == 2
+
+
+def test_hostile_text_runs_nothing(browser: Browser, site: str) -> None:
+    """With JavaScript on: neither the text nor a script that got in some other way runs."""
+    opened = browser.new_page(base_url=site)
+    alerts: list[str] = []
+    opened.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))
+    opened.goto(f"{site}{tag_page('', HOST, 'shop/web', HOSTILE)}")
+    assert "<img src=x onerror=alert(1)>\\u202e\\u000d\\u000a\\u001b" in opened.inner_text("h1")
+    with pytest.raises(Error, match="Content Security Policy"):
+        opened.add_script_tag(content="alert(2)")
+    opened.close()
+    assert alerts == []
+

@@ -1,0 +1,218 @@
+"""The pages, as the app answers them; how they look is for the browser's test."""
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from builders import HOST, A, B, C, add_delivery, an_event, moment, take_in, try_delivery
+from flask.testing import FlaskClient
+from reading_app import client_of
+from sqlalchemy import Engine
+
+from app.domain.links import tag_page
+from app.store import engine as engines
+from app.store.queries import changes
+from app.store.queries.changes import ChangeFilter
+from app.store.queries.paging import Paging
+from app.web.band import THINNEST, band
+from app.web.shown import lines
+
+HOSTILE = '<script>alert(1)</script>"\'\x00\x1b[31m\u202e\r\nSet-Cookie=x\ud800{{7*7}}'
+
+
+@pytest.fixture
+def client(engine: Engine, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:
+    with client_of(monkeypatch, tmp_path, database_url) as made:
+        yield made
+
+
+class Page(HTMLParser):
+    """The text of a page, its elements, and the addresses that it leads to."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.text, self.tags, self.links, self.attributes = "", [], [], []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [name for name, _ in attrs]
+        self.links += [value for name, value in attrs if name == "href" and value]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    tags: list[str]
+    links: list[str]
+    attributes: list[str]
+
+
+def page(client: FlaskClient, address: str, status: int = 200) -> Page:
+    answer = client.get(address)
+    assert (answer.status_code, answer.mimetype) == (status, "text/html"), answer.text
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.split("; ") == [
+        "default-src 'none'", "style-src 'self'", "img-src 'self'", "form-action 'self'", "base-uri 'none'",
+        "frame-ancestors 'none'",
+    ]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    found = Page(answer.text)
+    assert not {"script", "style", "iframe"} & set(found.tags)
+    assert not [name for name in found.attributes if name.startswith("on") or name == "style"]
+    return found
+
+
+def test_an_empty_timeline_says_how_to_begin(client: FlaskClient) -> None:
+    found = page(client, "/")
+    assert "docker push 127.0.0.1:5000/shop/web:stable" in found.text
+    assert "tagtrail origin add prod --kind distribution" in found.text
+    assert "No change matches" in page(client, "/?repository=shop/web").text
+
+
+def test_where_the_registry_is_off_nobody_is_told_to_push(
+    engine: Engine, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with client_of(monkeypatch, tmp_path, database_url, TAGTRAIL_HOST="192.0.2.1") as client:
+        token = (tmp_path / "data/access.token").read_text()
+        answer = client.get("/", headers={"Host": "192.0.2.1", "Authorization": f"Bearer {token}"})
+    assert answer.status_code == 200
+    assert "docker push" not in answer.text
+    assert "tagtrail origin add" in answer.text
+
+
+def test_the_timeline(client: FlaskClient, engine: Engine) -> None:
+    take_in(engine, an_event(second=0.5), an_event(second=60, digest=B, actor=None))
+    found = page(client, "/")
+    line = r"2026-11-25 09:47:40Z\s*→moved\s*registry.example:5000/shop/web:stable\s*a{12}\s*→\s*b{12}"
+    assert re.search(line, found.text)
+    assert re.search(r"unnamed\s*via prod", found.text)
+    assert '<time datetime="2026-11-25T09:46:40.5Z">2026-11-25 09:46:40Z</time>' in client.get("/").text
+    assert tag_page("", HOST, "shop/web", "stable") in found.links
+    assert f"/digests/{B}" in found.links
+
+
+def test_filters_are_kept_over_older_pages(client: FlaskClient, engine: Engine) -> None:
+    take_in(engine, *(an_event(second=number, tag=f"t{number}") for number in range(5)))
+    take_in(engine, an_event(second=9, repository="shop/api", tag="other"))
+    seen, address, times = [], "/?repository=shop%2Fweb&tag=&kind=&limit=2", 0
+    while address and times < 9:
+        found = page(client, address)
+        seen += re.findall(r"shop/web:(t\d)", found.text)
+        assert "other" not in found.text
+        address = next((link for link in found.links if "cursor=" in link), "")
+        times += 1
+    assert seen == ["t4", "t3", "t2", "t1", "t0"]
+    assert times == 3
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/?kind=renamed", "/?cursor=xx", "/?colour=red", "/?since=soon", "/digests/abc", "/deliveries?status=x",
+     "/tag?registry=a"],
+)
+def test_what_can_not_be_asked_is_said_on_a_page(client: FlaskClient, address: str) -> None:
+    assert "That did not work" in page(client, address, 400).text
+
+
+@pytest.mark.parametrize("address", ["/digests/" + C, "/deliveries/none", "/tag?registry=a&repository=b&tag=c"])
+def test_what_is_not_there(client: FlaskClient, address: str) -> None:
+    assert "Not found" in page(client, address, 404).text
+
+
+def test_a_database_that_is_away(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object) -> None:
+        raise engines.UnavailableError("the database went away")
+
+    monkeypatch.setattr("app.web.pages.reading", away)
+    assert "the database went away" in page(client, "/", 503).text
+
+
+def test_a_tag(client: FlaskClient, engine: Engine) -> None:
+    take_in(engine, an_event(second=0), an_event(second=60, digest=B, actor="bob"), an_event(second=120, digest=C))
+    address = tag_page("", HOST, "shop/web", "stable")
+    found = page(client, address)
+    assert re.search(rf"Now\s*{C}\s*Since\s*2026-11-25 09:48:40Z\s*Moved by\s*alice", found.text)
+    assert found.tags.count("rect") == 3
+    assert "Ambiguous" not in found.text
+    assert re.search(r"b{12}\s*since 2026-11-25 09:47:40Z by bob via prod,\s*until 2026-11-25 09:48:40Z",
+                     page(client, f"{address}&at=2026-11-25T09:47:41Z").text)
+    assert "not known; the first knowledge is of 2026-11-25 09:46:40Z" in page(client, f"{address}&at=2020-01-01").text
+    assert "That did not work" in page(client, f"{address}&at=never", 400).text
+
+
+def test_a_tag_that_is_gone_or_unclear(client: FlaskClient, engine: Engine) -> None:
+    take_in(engine, an_event(second=0, tag="old"), an_event(second=5, tag="old", digest=None, action="delete"))
+    take_in(engine, an_event(second=0, tag="both"), an_event(second=0, tag="both", digest=B))
+    assert re.search(r"Now\s*absent", page(client, tag_page("", HOST, "shop/web", "old")).text)
+    assert "Ambiguous." in page(client, tag_page("", HOST, "shop/web", "both")).text
+
+
+def test_a_digest(client: FlaskClient, engine: Engine) -> None:
+    take_in(engine, an_event(second=0), an_event(second=60, digest=B), an_event(second=70, tag="next"))
+    found = page(client, f"/digests/{A}")
+    assert re.search(r"First pushed\s*2026-11-25 09:46:40Z\s*By\s*alice via prod", found.text)
+    assert re.search(r"point to it now\s*registry.example:5000/shop/web:next\s*since 2026-11-25 09:47:50Z", found.text)
+    assert "2026-11-25 09:46:40Z to 2026-11-25 09:47:40Z" in found.text
+    assert f"/?registry={quote(HOST, safe='')}&repository=shop%2Fweb" in found.links
+
+
+def test_deliveries(client: FlaskClient, engine: Engine) -> None:
+    assert "A rule in tagtrail.yml" in page(client, "/deliveries").text
+    add_delivery(engine, "msg_1", 0, body=b"one\ntwo\x1b")
+    try_delivery(engine, "trigger:web", 1, (503, "HTTP 503", b"<b>busy</b>\r\n"))
+    found = page(client, "/deliveries")
+    assert re.search(r"…pending\s*trigger:web · rule web", found.text)
+    assert re.search(r"HTTP 503 · 1 attempt, next 2026-11-25 09:47:41Z", found.text)
+    assert "No delivery matches" in page(client, "/deliveries?status=dead&destination=&since=").text
+    one = page(client, "/deliveries/msg_1")
+    assert "one\ntwo\\u001b" in one.text
+    assert "<b>busy</b>" in one.text
+    assert re.search(r"HTTP 503\s*· took 12 ms", one.text)
+
+
+def test_hostile_text_is_shown_and_does_nothing(client: FlaskClient, engine: Engine) -> None:
+    everywhere = dict.fromkeys(("tag", "actor", "addr", "useragent", "repository", "host"), HOSTILE)
+    take_in(engine, an_event(**everywhere))
+    shown = "\\u0000\\u001b[31m\\u202e\\u000d\\u000aSet-Cookie=x\\ud800{{7*7}}"
+    stored = HOSTILE.replace("\0", "\\u0000").replace("\ud800", "\\ud800")
+    add_delivery(engine, "msg_1", 0, tag=stored, rule=stored)
+    for address in ("/", tag_page("", HOST, stored, stored), f"/digests/{A}", "/deliveries", "/deliveries/msg_1"):
+        answer = client.get(address)
+        found = page(client, address)
+        assert "<script>alert(1)</script>" in found.text, address
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f\u202e\ud800]", answer.text), address
+        assert "Set-Cookie" not in answer.headers
+        assert shown in found.text, address
+    for link in page(client, "/").links:
+        with client.get(link) as answer:
+            assert answer.status_code == 200, link
+
+
+def test_a_form_repeats_hostile_text_exactly(client: FlaskClient) -> None:
+    answer = client.get("/", query_string={"tag": '"><b>\u202e'})
+    assert 'value="&#34;&gt;&lt;b&gt;&#8238;"' in answer.text
+
+
+def test_lines_keep_their_ends() -> None:
+    assert lines(b"a\r\nb\x07<\xff") == "a\nb\\u0007&lt;\\xff"
+
+
+def test_a_band_keeps_within_its_bounds(client: FlaskClient, engine: Engine) -> None:
+    take_in(engine, an_event(second=0), an_event(second=1, digest=B), an_event(second=2, digest=None, action="delete"),
+            an_event(second=10**6, digest=A))
+    with engines.reading(engine) as connection:
+        newest_first = changes.page(connection, ChangeFilter(), Paging()).items
+    found = band(newest_first, moment(10**6))
+    assert [segment.tone for segment in found] == [0, 1, None, 0]
+    assert all(segment.width >= THINNEST and 0 <= segment.left <= 100 - segment.width for segment in found)
+    assert band(newest_first[:1], moment(10**6)) == []
+
+
+def test_static_files(client: FlaskClient) -> None:
+    for name, media_type in (("tagtrail.css", "text/css"), ("icon.svg", "image/svg+xml")):
+        with client.get(f"/static/{name}") as answer:
+            assert (answer.status_code, answer.mimetype) == (200, media_type)

@@ -1,0 +1,87 @@
+"""The registry's routes alone: in a Flask app for tests, and served by granian as a program.
+
+python registry_server.py PORT STORAGE LOCKS
+"""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from flask import Flask, Request
+from granian.constants import Interfaces
+from granian.server import Server
+
+from app.registry.locks import FileLocks
+from app.registry.notify import Listener, Silent
+from app.registry.registry import Registry
+from app.registry.storage.factory import make_driver
+from app.web.registry_v2 import blueprint
+
+
+def an_app(registry: Registry, listener_for: Callable[[Request], Listener] = lambda _: Silent()) -> Flask:
+    app = Flask("registry")
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    app.register_blueprint(blueprint(registry, listener_for))
+    return app
+
+
+@contextmanager
+def served(storage: Path, locks: Path) -> Iterator[str]:
+    """Two processes of the registry on a free port of loopback: `host:port`."""
+    port = str(free_port())
+    with running([sys.executable, __file__, port, str(storage), str(locks)], int(port), locks.parent):
+        yield f"127.0.0.1:{port}"
+
+
+@contextmanager
+def running(
+    command: Sequence[str], port: int, folder: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A program that listens on `port`, from when it does until the end. What it prints is shown if it fails."""
+    with (folder / f"{port}.log").open("w+b") as log:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+        try:
+            _wait_for(port, process)
+            yield process
+        except BaseException:
+            log.seek(0)
+            print(log.read().decode(errors="replace"))
+            raise
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+        return port
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise AssertionError(f"nothing listens on {port}, exit status {process.returncode}")
+
+
+def main(port: str, storage: str, locks: str) -> None:
+    def load(_: str) -> Flask:
+        driver = make_driver("filesystem", {"rootdirectory": storage})
+        return an_app(Registry(driver, FileLocks(Path(locks))))
+
+    server = Server("registry", port=int(port), interface=Interfaces.WSGI, workers=2, blocking_threads=64)
+    server.serve(target_loader=load)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
