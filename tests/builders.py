@@ -15,8 +15,8 @@ from app.store.deliveries import Link, NewDelivery
 from app.store.engine import writing
 from app.usecases.ingest import Parcel, Policy, ingest
 
-START_NS = 1_795_600_000 * SECOND_NS
-"""2026-11-25: the moment 0 of the tests' stories."""
+START_NS = 1_778_320_000 * SECOND_NS
+"""2026-05-09: the moment 0 of the tests' stories. In the past, so that a receiver with a real clock believes it."""
 HOST = "registry.example:5000"
 PROD = Origin("prod", "distribution", (HOST,))
 POLICY = Policy(max_age_ns=3600 * SECOND_NS)

@@ -1,5 +1,6 @@
 """Servers below HTTP, for peers that misbehave: one function talks to each connection."""
 
+import re
 import socket
 import ssl
 import threading
@@ -67,8 +68,17 @@ def _talk(connection: socket.socket, state: Wire, talk: Talk, tls: ssl.SSLContex
 
 def read_request(connection: socket.socket) -> bytes:
     """The bytes up to the end of the headers, and whatever came with them."""
+    return _read_until(connection, lambda received: b"\r\n\r\n" in received)
+
+
+def read_whole(connection: socket.socket) -> bytes:
+    """A request with its body: hanging up on unread bytes would reset the connection."""
+    return _read_until(connection, _is_whole)
+
+
+def _read_until(connection: socket.socket, enough: Callable[[bytes], bool]) -> bytes:
     received = b""
-    while b"\r\n\r\n" not in received:
+    while not enough(received):
         chunk = connection.recv(65536)
         if not chunk:
             break
@@ -76,11 +86,17 @@ def read_request(connection: socket.socket) -> bytes:
     return received
 
 
+def _is_whole(received: bytes) -> bool:
+    head, end, body = received.partition(b"\r\n\r\n")
+    length = re.search(rb"(?im)^content-length: *(\d+)", head)
+    return bool(end) and len(body) >= (int(length[1]) if length else 0)
+
+
 def answering(answer: bytes) -> Talk:
     """Read one request, write `answer`, hang up."""
 
     def talk(connection: socket.socket, state: Wire) -> None:
-        read_request(connection)
+        read_whole(connection)
         connection.sendall(answer)
 
     return talk

@@ -113,7 +113,7 @@ def test_an_origin_that_says_why_it_proves_nothing_is_heard(client: FlaskClient,
     answer = client.post("/hooks/lab", data=envelope(an_event()))
     assert answer.status_code == 202
     (event,) = events(engine)
-    assert (event.origin, event.registry, event.flags) == ("lab", "lab", "time-implausible foreign-host")
+    assert (event.origin, event.registry, event.flags) == ("lab", "lab", "foreign-host")
 
 
 def test_no_path_is_redirected(client: FlaskClient) -> None:
