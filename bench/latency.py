@@ -4,7 +4,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -15,14 +15,25 @@ from bench.listener import Listener, listening
 from bench.registry_client import CONFIG, LAYER, Pusher, manifest
 from bench.systems import docker_registry, tagtrail_up
 
+_MS = 1000
 REPOSITORIES = ("shop/web", "shop/api", "infra/base", "team/tools")
-PUSHERS = (1, 8)
-PUSHES = {1: 60, 8: 240}
-"""Pushes of a round, by how many push at once; a pusher sends its next as soon as the last one is answered."""
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How many push at once, how many pushes make a round, and how often each pushes; 0: as soon as it is answered."""
+
+    pushers: int
+    pushes: int
+    every_s: float
+
+    def __str__(self) -> str:
+        pace = f"every {self.every_s * _MS:.0f} ms" if self.every_s else "back to back"
+        return f"{self.pushers}, {pace}"
+
+
+LOADS = (Load(1, 60, 0), Load(8, 240, 0.25), Load(8, 240, 0))
 LOOK_EVERY_S = 0.002
 """How often the audit database is asked for new rows: the error of push → row."""
 ARRIVE_WITHIN_S = 60.0
-_MS = 1000
 
 
 @dataclass(slots=True)
@@ -83,16 +94,14 @@ def run(folder: Path, rounds: int, _seconds: float) -> Iterator[Report]:
         for port in (up.port, peer):
             _prepare(port)
         report.notes.append(line(_described(up.data)))
-        for pushers in PUSHERS:
-            found = _rounds((up.port, rows, trigger), (peer, endpoint), pushers, rounds)
-            report.rows += [
-                (str(pushers), way, spread(one.p50, 1), spread(one.p95, 1)) for way, one in found.items()
-            ]
-            report.data[str(pushers)] = {way: {"p50": one.p50, "p95": one.p95} for way, one in found.items()}
+        for load in LOADS:
+            found = _rounds((up.port, rows, trigger), (peer, endpoint), load, rounds)
+            report.rows += [(str(load), way, spread(one.p50, 1), spread(one.p95, 1)) for way, one in found.items()]
+            report.data[str(load)] = {way: {"p50": one.p50, "p95": one.p95} for way, one in found.items()}
+    counts = ", ".join(f"{load.pushes} by {load}" for load in LOADS)
     report.notes.append(
-        f"{rounds} rounds on each system in turn, {PUSHES[1]} pushes by one pusher and {PUSHES[8]} by eight, each "
-        f"of a new tag in {len(REPOSITORIES)} repositories, the next as soon as the last is answered; median "
-        "(least–most). Times run from the first byte of the manifest's PUT."
+        f"{rounds} rounds on each system in turn; pushes in a round: {counts}; each of a new tag in "
+        f"{len(REPOSITORIES)} repositories; median (least–most). Times run from the first byte of the manifest's PUT."
     )
     yield report
 
@@ -116,7 +125,7 @@ def _prepare(port: int) -> None:
 
 
 def _rounds(
-    ours: tuple[int, Rows, Listener], theirs: tuple[int, Listener], pushers: int, rounds: int
+    ours: tuple[int, Rows, Listener], theirs: tuple[int, Listener], load: Load, rounds: int
 ) -> dict[str, Measured]:
     port, rows, trigger = ours
     peer, endpoint = theirs
@@ -124,34 +133,39 @@ def _rounds(
             "docker-registry: its event")
     found = {way: Measured() for way in ways}
     for number in range(rounds):
-        sent, answered = _push(port, pushers, f"{pushers}-{number}")
+        sent, answered = _push(port, load, f"{load.pushers}-{load.every_s}-{number}")
         trigger.wait_for(set(sent), ARRIVE_WITHIN_S)
         for way, arrived in zip(ways, (answered, rows.at, trigger.at), strict=False):
             found[way].add(sent, arrived)
-        sent, answered = _push(peer, pushers, f"{pushers}-{number}")
+        sent, answered = _push(peer, load, f"{load.pushers}-{load.every_s}-{number}")
         endpoint.wait_for(set(sent), ARRIVE_WITHIN_S)
         for way, arrived in zip(ways[3:], (answered, endpoint.at), strict=True):
             found[way].add(sent, arrived)
     return found
 
 
-def _push(port: int, pushers: int, label: str) -> tuple[dict[str, float], dict[str, float]]:
+def _push(port: int, load: Load, label: str) -> tuple[dict[str, float], dict[str, float]]:
     """Push all images of a round; when each was sent and when it was answered, by `repository:tag`."""
-    count = PUSHES[pushers] // pushers
-    with ThreadPoolExecutor(pushers) as threads:
-        jobs = [threads.submit(_push_some, port, f"{label}-{one}", count) for one in range(pushers)]
+    with ThreadPoolExecutor(load.pushers) as threads:
+        jobs = [threads.submit(_push_some, port, load, f"{label}-{one}", one) for one in range(load.pushers)]
         done = [job.result() for job in jobs]
     sent = {name: times[0] for some in done for name, times in some.items()}
     return sent, {name: times[1] for some in done for name, times in some.items()}
 
 
-def _push_some(port: int, label: str, count: int) -> dict[str, tuple[float, float]]:
-    images: Sequence[tuple[str, str]] = [
-        (REPOSITORIES[number % len(REPOSITORIES)], f"v{label}-{number}") for number in range(count)
-    ]
+def _push_some(port: int, load: Load, label: str, pusher: int) -> dict[str, tuple[float, float]]:
+    """One pusher's share. Those with a pace begin one after the other: they don't march in step."""
+    share = range(load.pushes // load.pushers)
+    images = [(REPOSITORIES[number % len(REPOSITORIES)], f"v{label}-{number}") for number in share]
     ready = [(repository, tag, manifest(f"{repository}:{tag}")) for repository, tag in images]
-    with Pusher(port) as pusher:
-        return {f"{repository}:{tag}": pusher.put_manifest(repository, tag, body) for repository, tag, body in ready}
+    times = {}
+    due = time.monotonic() + load.every_s * pusher / load.pushers
+    with Pusher(port) as client:
+        for repository, tag, body in ready:
+            time.sleep(max(0.0, due - time.monotonic()))
+            times[f"{repository}:{tag}"] = client.put_manifest(repository, tag, body)
+            due += load.every_s
+    return times
 
 
 def _described(data: Path) -> dict[str, str]:
