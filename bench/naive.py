@@ -21,7 +21,7 @@ from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from app.domain.changes import Kind, Provenance, TagKey, change_id
 from app.domain.events import Event, accept
 from app.domain.fan_out import PENDING
-from app.envelopes import parse
+from app.envelopes import Received, parse
 from app.store import outbox, schema
 from app.store.engine import PRAGMAS
 from app.wsgi import BLOCKING_THREADS, WORKERS
@@ -76,7 +76,7 @@ def make(_target: str = "") -> Flask:
     def receive(origin: str) -> Response | tuple[Response, int]:
         if request.headers.get("Authorization") != bearer:
             return jsonify(error="the secret is missing or wrong"), 401
-        received_ns, reading = time.time_ns(), parse("distribution", request.get_data())
+        received_ns, reading = time.time_ns(), parse("distribution", Received(request.get_data()))
         told = [accept(report, origin, (origin,), received_ns) for report in reading.reports]
         try:
             with begin() as session, session.begin():

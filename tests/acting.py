@@ -16,7 +16,7 @@ from app.domain.origins import Origin
 from app.domain.rules import Rule, When
 from app.domain.signatures import SigningSecret
 from app.domain.times import SECOND_NS, rfc3339_nano
-from app.envelopes import parse
+from app.envelopes import Received, parse
 from app.outbound import Door, Url
 from app.sinks.sink import Sink
 from app.sinks.slack import Slack
@@ -57,7 +57,7 @@ class Stage:
         """Take in one event, from `ago_s` seconds ago; its id. What `over` may say: `builders.an_event`."""
         now = time.time_ns()
         event = an_event(**{"digest": A} | over) | {"timestamp": rfc3339_nano(now - int(ago_s * SECOND_NS))}
-        ingest(self.engine, [Parcel(PROD, parse("distribution", envelope(event)), now)], self.policy)
+        ingest(self.engine, [Parcel(PROD, parse("distribution", Received(envelope(event))), now)], self.policy)
         return str(event["id"])
 
     def fan_out(self) -> set[str]:

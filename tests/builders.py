@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from app.domain.deliveries import Next, Status
 from app.domain.origins import Origin
 from app.domain.times import SECOND_NS, rfc3339_nano
-from app.envelopes import parse
+from app.envelopes import Received, parse
 from app.store import deliveries
 from app.store.deliveries import Link, NewDelivery
 from app.store.engine import writing
@@ -71,7 +71,7 @@ def envelope(*events: dict[str, Any]) -> bytes:
 def take_in(engine: Engine, *events: dict[str, Any], origin: Origin = PROD, received: float = 100_000) -> None:
     """Have `events` arrive one after the other from `origin`, each in an envelope of its own, at second `received`."""
     for event in events:
-        reading = parse(origin.kind, envelope(event))
+        reading = parse(origin.kind, Received(envelope(event)))
         assert not reading.faults, reading.faults
         ingest(engine, [Parcel(origin, reading, moment(received))], POLICY)
 

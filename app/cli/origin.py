@@ -7,7 +7,7 @@ import click
 
 from app.cli.asking import asking
 from app.cli.context import Context, pass_context
-from app.envelopes import DIALECTS
+from app.envelopes import KINDS
 from app.settings import ConfigurationError, Settings, load
 from app.settings.load import check_causes
 from app.settings.origins_folder import LOCAL, write_private
@@ -23,7 +23,7 @@ def origin() -> None:
 
 @origin.command()
 @click.argument("name")
-@click.option("--kind", type=click.Choice(sorted(DIALECTS)), default="distribution", show_default=True)
+@click.option("--kind", type=click.Choice(KINDS), default="distribution", show_default=True)
 @click.option(
     "--registry", "registries", multiple=True, help="A name under which it writes history, as people type it."
 )

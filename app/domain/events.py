@@ -21,8 +21,9 @@ class Report:
     """An event as a dialect read it: what the sender claims, before an origin vouches for any of it.
 
     `id` and `time_ns` (nanoseconds since 1970, UTC) are None where the source gives none. `host` is the registry's
-    name as the payload has it, never a key. `tag` is a tag or None: dialects turn a "tag" that is a digest into None
-    and say so in `flags`. `raw` holds the exact bytes of this one event.
+    name as the payload has it, never a key. `repository` is empty where the event is about none. `tag` is a tag or
+    None: dialects turn a "tag" that is a digest into None and say so in `flags`. `raw` holds the exact bytes of this
+    one event, or of the body that tells several at once: `ordinal` counts these.
     """
 
     raw: bytes
@@ -30,6 +31,7 @@ class Report:
     scope: Scope | None
     repository: str
     id: str | None = None
+    ordinal: int | None = None
     time_ns: int | None = None
     host: str | None = None
     tag: str | None = None
@@ -115,7 +117,7 @@ class Event:
 
 
 BODY_ID = "body:"
-"""Prefix of the id of an event to which its source gave none; the digest of its bytes follows."""
+"""Prefix of the id of an event to which its source gave none; the digest of its bytes follows, and when it came."""
 
 
 def accept(report: Report, origin: str, registries: tuple[str, ...], received_ns: int) -> Event:
@@ -123,5 +125,7 @@ def accept(report: Report, origin: str, registries: tuple[str, ...], received_ns
     time_ns, time_flags = accepted_time(report.time_ns, received_ns)
     registry, host_flags = registry_name(report.host, registries)
     event_id = report.id or BODY_ID + hashlib.sha256(report.raw).hexdigest()
+    if report.ordinal is not None:
+        event_id = f"{event_id}#{report.ordinal}"
     flags = (*report.flags, *time_flags, *host_flags)
     return Event(origin, event_id, registry, time_ns, received_ns, flags, report)

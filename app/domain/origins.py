@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+AUTO = "auto"
+"""The kind of an origin whose sender is recognised by what it sends."""
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:

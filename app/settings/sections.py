@@ -72,7 +72,7 @@ class Auth(Section):
 
 
 class OriginSection(Section):
-    kind: Literal["distribution"]
+    kind: Literal["distribution", "auto"]
     registries: tuple[str, ...] = ()
     auth: Auth | None = None
     insecure: str | None = None

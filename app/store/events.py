@@ -37,15 +37,10 @@ def _known(dialect: str) -> Select[Any]:
     )
 
 
-def latest_like(connection: Connection, origin: str, prefix: str) -> tuple[str, int] | None:
-    """(id, time of receipt) of the newest event of `origin` whose id is `prefix` or starts with `prefix@`."""
-    row = connection.execute(
-        select(events.c.event_id, events.c.received_ns)
-        .where(events.c.origin == origin, events.c.event_id >= prefix, events.c.event_id < f"{prefix}A")
-        .order_by(events.c.received_ns.desc())
-        .limit(1)
-    ).one_or_none()
-    return (row.event_id, row.received_ns) if row else None
+def received_at(connection: Connection, origin: str, event_id: str) -> int | None:
+    """When an event was received; None if there is no such event."""
+    query = select(events.c.received_ns).where(events.c.origin == origin, events.c.event_id == event_id)
+    return connection.execute(query).scalar_one_or_none()
 
 
 def add(connection: Connection, new: Sequence[Event]) -> None:

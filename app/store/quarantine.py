@@ -13,7 +13,10 @@ KEPT_BYTES = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """`reason` is one of unreadable, too-large, id-conflict. `length` and `sha256` are of the whole body."""
+    """`reason` is one of unreadable, too-large, id-conflict. `length` and `sha256` are of the whole body.
+
+    `headers`: those that matter when it is read again, as a JSON object; none carries a secret.
+    """
 
     id: str
     origin: str
@@ -21,6 +24,7 @@ class Rejected:
     reason: str
     detail: str
     content_type: str | None
+    headers: str | None
     length: int
     sha256: str
     body: bytes

@@ -3,12 +3,12 @@
 import hashlib
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from app.domain.events import Event, accept
 from app.domain.origins import Origin
-from app.envelopes import Reading
+from app.envelopes import Reading, Received
 from app.pausepoints import pause
 from app.store import events, head, origins, outbox, quarantine
 from app.store.engine import Connection, Engine, may_retry, writing
@@ -116,8 +116,8 @@ def _ids(told: Sequence[Sequence[Event]]) -> dict[str, set[str]]:
     return ids
 
 
-_Named = dict[tuple[str, str], tuple[str, int]]
-"""By origin and the id of the bytes: the id that was given last, and when what has it was received."""
+_Named = dict[tuple[str, str], int]
+"""By origin and id: when the event of that name, which this group holds, was received."""
 
 
 def _accepted(connection: Connection, parcel: Parcel, named: _Named) -> list[Event]:
@@ -130,14 +130,14 @@ def _accepted(connection: Connection, parcel: Parcel, named: _Named) -> list[Eve
 
 def _anonymous(connection: Connection, event: Event, named: _Named) -> Event:
     """An event to which its source gave no id, named so that it is a repeat within the time and a new one after it."""
-    key = (event.origin, event.event_id)
-    latest = named.get(key) or events.latest_like(connection, *key)
-    if latest is None:
-        latest = (event.event_id, event.received_ns)
-    elif event.received_ns - latest[1] > REPEAT_WITHIN_NS:
-        latest = (f"{event.event_id}@{event.received_ns}", event.received_ns)
-    named[key] = latest
-    return replace(event, event_id=latest[0])
+    span = event.received_ns // REPEAT_WITHIN_NS
+    this, last = f"{event.event_id}@{span}", f"{event.event_id}@{span - 1}"
+    last_ns = named.get((event.origin, last)) or events.received_at(connection, event.origin, last)
+    repeats = last_ns is not None and event.received_ns - last_ns <= REPEAT_WITHIN_NS
+    if repeats:
+        return replace(event, event_id=last)
+    named.setdefault((event.origin, this), event.received_ns)
+    return replace(event, event_id=this)
 
 
 def same_content(one: bytes, other: bytes) -> bool:
@@ -150,13 +150,28 @@ def same_content(one: bytes, other: bytes) -> bool:
 
 def _conflict(event: Event) -> Rejected:
     detail = f"event id {event.event_id} is known with other content"
-    return reject(event.origin, event.report.raw, event.received_ns, ("id-conflict", detail))
+    return reject(event.origin, Received(event.report.raw), event.received_ns, ("id-conflict", detail))
 
 
 def reject(
-    origin: str, body: bytes, received_ns: int, why: tuple[str, str], content_type: str | None = None
+    origin: str, received: Received, received_ns: int, why: tuple[str, str], content_type: str | None = None
 ) -> Rejected:
     """A quarantine row for a body that is at hand as a whole. `why`: (reason, detail)."""
-    digest = hashlib.sha256(body).hexdigest()
-    reason, detail = why
-    return Rejected(uuid.uuid4().hex, origin, received_ns, reason, detail, content_type, len(body), digest, body)
+    body, (reason, detail) = received.body, why
+    return Rejected(
+        id=uuid.uuid4().hex,
+        origin=origin,
+        received_ns=received_ns,
+        reason=reason,
+        detail=detail,
+        content_type=content_type,
+        headers=dump_headers(received.headers),
+        length=len(body),
+        sha256=hashlib.sha256(body).hexdigest(),
+        body=body,
+    )
+
+
+def dump_headers(headers: Mapping[str, str]) -> str | None:
+    """As the quarantine keeps them: a JSON object, or None where there are none."""
+    return json.dumps(dict(headers)) if headers else None

@@ -1,9 +1,10 @@
 """Reads a quarantined body again, as today's dialect reads it."""
 
+import json
 from dataclasses import dataclass
 
 from app.domain.origins import Origin
-from app.envelopes import parse
+from app.envelopes import Received, parse
 from app.store import quarantine
 from app.store.engine import Engine, now_ns, reading, writing
 from app.usecases.ingest import Parcel, Policy, ingest
@@ -28,7 +29,8 @@ def retry(engine: Engine, identity: str, origin: Origin | None, policy: Policy) 
         return Retried(identity, 0, f"{rejected.reason} can't be mended by reading again")
     if origin is None:
         return Retried(identity, 0, f"the origin {rejected.origin!r} is not configured any more")
-    found = parse(origin.kind, rejected.body)
+    headers = json.loads(rejected.headers) if rejected.headers else {}
+    found = parse(origin.kind, Received(rejected.body, headers))
     ingest(engine, [Parcel(origin, found, rejected.received_ns)], policy)
     if found.faults:
         return Retried(identity, len(found.reports), found.faults[0])

@@ -4,15 +4,15 @@ import hashlib
 import hmac
 import logging
 import time
-import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from flask import Blueprint, Response, jsonify, request
 
 from app.bootstrap import Services
 from app.domain.origins import Origin
-from app.envelopes import Reading, parse
+from app.domain.text import storable
+from app.envelopes import KEPT_HEADERS, Reading, Received, parse
 from app.settings.sections import OriginSection
 from app.store.quarantine import KEPT_BYTES, Rejected
 from app.usecases.ingest import Parcel, reject
@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 MAX_BODY = 4 * 1024 * 1024
 """Bytes of an envelope that is read as one; more goes into quarantine (a proven sender's) or is refused."""
 CHUNK = 64 * 1024
+MAX_HEADER = 1024
+"""Characters of a header that a dialect gets to see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,11 @@ def _read(stream: BinaryIO, *, proven: bool) -> _Body | None:
 
 
 def _take_in(services: Services, origin: Origin, body: _Body, received_ns: int) -> Response:
-    reading = parse(origin.kind, body.kept) if body.whole else Reading()
-    rejected = _rejected(origin, body, reading, received_ns)
+    received = Received(body.kept, _kept_headers())
+    reading = parse(origin.kind, received) if body.whole else Reading()
+    if reading.answer is not None:
+        return jsonify(reading.answer)
+    rejected = _rejected(origin, body, received, reading, received_ns)
     services.parcels.submit(Parcel(origin, reading, received_ns, rejected))
     answer: dict[str, object] = {"events": len(reading.reports)}
     if rejected is not None:
@@ -95,15 +100,21 @@ def _take_in(services: Services, origin: Origin, body: _Body, received_ns: int) 
     return response
 
 
-def _rejected(origin: Origin, body: _Body, reading: Reading, received_ns: int) -> Rejected | None:
-    content_type = (request.content_type or "")[:200] or None
+def _kept_headers() -> dict[str, str]:
+    """Those that dialects look at, as far as they came."""
+    given = ((name, request.headers.get(name)) for name in sorted(KEPT_HEADERS))
+    return {name: storable(value)[:MAX_HEADER] for name, value in given if value}
+
+
+def _rejected(
+    origin: Origin, body: _Body, received: Received, reading: Reading, received_ns: int
+) -> Rejected | None:
+    content_type = storable(request.content_type or "")[:200] or None
     if not body.whole:
-        detail = f"{body.length} bytes; the first {len(body.kept)} are kept"
-        return Rejected(
-            uuid.uuid4().hex, origin.name, received_ns, "too-large", detail, content_type, body.length, body.sha256,
-            body.kept,
-        )
+        why = ("too-large", f"{body.length} bytes; the first {len(body.kept)} are kept")
+        cut = reject(origin.name, received, received_ns, why, content_type)
+        return replace(cut, length=body.length, sha256=body.sha256)
     if not reading.faults:
         return None
     detail = "; ".join(reading.faults[:3]) + ("; …" if len(reading.faults) > 3 else "")
-    return reject(origin.name, body.kept, received_ns, ("unreadable", detail), content_type)
+    return reject(origin.name, received, received_ns, ("unreadable", detail), content_type)

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from reading_app import client_of
 from sqlalchemy import Engine
 
+from app.envelopes import Received
 from app.store import deliveries as delivered
 from app.store import quarantine as quarantined
 from app.store.engine import writing
@@ -120,7 +121,7 @@ def test_deliveries(client: FlaskClient, engine: Engine) -> None:
 
 
 def test_the_quarantine(client: FlaskClient, engine: Engine) -> None:
-    entry = reject("prod", b"\xff<html>", moment(1), ("unreadable", "not UTF-8: byte 0"))
+    entry = reject("prod", Received(b"\xff<html>"), moment(1), ("unreadable", "not UTF-8: byte 0"))
     with writing(engine) as connection:
         quarantined.add(connection, [entry])
     (item,) = get(client, "quarantine")["items"]

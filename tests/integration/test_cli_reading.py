@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from app.cli import main
 from app.cli.tables import When, print_table
 from app.domain.origins import Origin
+from app.envelopes import Received
 from app.store import quarantine as quarantined
 from app.store.engine import make_engine, writing
 from app.usecases.ingest import reject
@@ -196,7 +197,9 @@ def test_deliveries(engine: Engine) -> None:
 
 
 def test_the_quarantine(engine: Engine) -> None:
-    entries = [reject("prod", f"body {at}\x1b".encode(), moment(at), ("unreadable", "not JSON")) for at in range(2)]
+    entries = [
+        reject("prod", Received(f"body {at}\x1b".encode()), moment(at), ("unreadable", "not JSON")) for at in range(2)
+    ]
     with writing(engine) as connection:
         quarantined.add(connection, entries)
         quarantined.resolve(connection, entries[0].id, moment(9))

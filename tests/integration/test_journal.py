@@ -9,7 +9,7 @@ from journalling import CAUSE, Place
 from sqlalchemy import Engine
 
 from app.domain.digests import Digest
-from app.envelopes import parse
+from app.envelopes import Received, parse
 from app.envelopes.distribution import dump
 from app.registry import manifests
 from app.registry.notify import Fact, Silent
@@ -80,7 +80,7 @@ def test_a_manifest_delete_tells_of_its_tags_behind_it(place: Place) -> None:
 def test_an_event_says_what_the_request_did(place: Place) -> None:
     pushed = place.push("shop/web", "stable", ONE)
     (row,) = place.rows()
-    (report,) = parse("distribution", dump([json.loads(row.event)])).reports
+    (report,) = parse("distribution", Received(dump([json.loads(row.event)]))).reports
     assert (report.digest, report.tag, report.media_type, report.size) == (
         str(pushed.digest), "stable", pushed.media_type, pushed.size
     )

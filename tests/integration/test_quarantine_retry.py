@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Engine, func, select
 
 from app.domain.origins import Origin
-from app.envelopes import Reading
+from app.envelopes import Reading, Received
 from app.store import quarantine, schema
 from app.store.engine import reading
 from app.usecases.ingest import Parcel, Policy, ingest, reject
@@ -17,7 +17,7 @@ READABLE = b'{"events":[{"id":"1","action":"pull","target":{"repository":"a"}}]}
 
 def quarantined(engine: Engine, body: bytes) -> str:
     """The id of a body that an older dialect could not read."""
-    rejected = reject("prod", body, 1_700_000_000_000_000_000, ("unreadable", "an older dialect"))
+    rejected = reject("prod", Received(body), 1_700_000_000_000_000_000, ("unreadable", "an older dialect"))
     ingest(engine, [Parcel(ORIGIN, Reading(), rejected.received_ns, rejected)], POLICY)
     return rejected.id
 

@@ -12,6 +12,7 @@ from sqlalchemy.event import listens_for
 
 from app.domain.changes import TagKey
 from app.domain.origins import Origin
+from app.envelopes import Received
 from app.store import quarantine as quarantined
 from app.store.engine import make_engine, reading, writing
 from app.store.migrate import upgrade
@@ -305,7 +306,7 @@ def test_digests_by_their_beginning(connection: Connection) -> None:
 
 
 def test_the_quarantine(engine: Engine) -> None:
-    first, second = (reject("prod", body, moment(at), ("unreadable", "not JSON"), "text/plain")
+    first, second = (reject("prod", Received(body), moment(at), ("unreadable", "not JSON"), "text/plain")
                      for at, body in enumerate((b"one", b"two")))
     with writing(engine) as connection:
         quarantined.add(connection, [first, second])

@@ -7,7 +7,7 @@ from builders import HOST, PROD, an_event, envelope, moment, take_in
 from sqlalchemy import Engine
 
 from app.domain.changes import ABSENT, TagKey, TagState
-from app.envelopes import parse
+from app.envelopes import Received, parse
 from app.store import events, tags
 from app.store.engine import UnavailableError, describe, make_engine, reading, writing
 from app.usecases.ingest import same_content
@@ -80,7 +80,7 @@ def test_the_longest_names_fit_into_every_index(engine: Engine) -> None:
     event = an_event(tag=long, repository=long, actor=long, id=long[:85])
     assert len(long.encode()) == 1023
     take_in(engine, event)
-    (report,) = parse("distribution", envelope(event)).reports
+    (report,) = parse("distribution", Received(envelope(event))).reports
     with reading(engine) as connection:
         (found,) = tags.load(connection, [TagKey(HOST, long, long)]).values()
     assert found.points_to == report.digest

@@ -8,7 +8,7 @@ import pytest
 from envelopes_on_disk import GENERATIONS, body, names
 
 from app.domain.events import Report, Scope
-from app.envelopes import parse
+from app.envelopes import Received, parse
 
 BLOB = "application/octet-stream"
 OCI = "application/vnd.oci.image.manifest.v1+json"
@@ -107,7 +107,7 @@ def test_every_shape_has_a_fixture_and_every_fixture_is_read(generation: str) ->
 @pytest.mark.parametrize(("generation", "name"), FIXTURES)
 def test_an_envelope_is_read_to_its_fields(generation: str, name: str) -> None:
     content = body(generation, name)
-    found = parse("distribution", content)
+    found = parse("distribution", Received(content))
     told = json.loads(content)["events"]
     assert found.faults == ()
     assert len(found.reports) == len(told) == len(SHAPES[name])
@@ -136,7 +136,7 @@ def nanoseconds(text: str) -> int:
 def test_each_event_keeps_its_exact_bytes(generation: str, name: str) -> None:
     content = body(generation, name)
     rest = content
-    for report in parse("distribution", content).reports:
+    for report in parse("distribution", Received(content)).reports:
         before, raw, rest = rest.partition(report.raw)
         assert raw, "the events' bytes stand in the body, in order"
         assert before.strip() in (b",", b'{\n   "events": [')

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.domain.events import Report, Scope
 from app.domain.text import storable
-from app.envelopes import Reading, parse
+from app.envelopes import Reading, Received, parse
 
 BODIES = [body(generation, name) for generation in GENERATIONS for name in sorted(names(generation))]
 DIGEST = "sha256:" + "5" * 64
@@ -24,7 +24,7 @@ ODD = st.one_of(
 
 def read(content: bytes) -> Reading:
     """Parsed, and everything in it fit for both databases."""
-    found = parse("distribution", content)
+    found = parse("distribution", Received(content))
     for report in found.reports:
         check(report, content)
     for fault in found.faults:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from app.domain.digests import Descriptor, Digest
 from app.domain.registry_events import Cause, Happening, event, uuid7
 from app.domain.times import parse_rfc3339
-from app.envelopes import parse
+from app.envelopes import Received, parse
 from app.envelopes.distribution import dump
 
 BLOB = "application/octet-stream"
@@ -89,8 +89,8 @@ def test_an_unknown_address_is_left_out() -> None:
 def test_our_own_receiver_reads_what_we_tell() -> None:
     (told,) = json.loads(body("v2", "index-push-references"))["events"]
     ours = as_we_tell_it(told)
-    (mine,) = parse("distribution", dump([ours])).reports
-    (theirs,) = parse("distribution", body("v2", "index-push-references")).reports
+    (mine,) = parse("distribution", Received(dump([ours]))).reports
+    (theirs,) = parse("distribution", Received(body("v2", "index-push-references"))).reports
     assert mine.id == ours["id"]
     assert (mine.tag, mine.digest, mine.time_ns, mine.scope) == (
         theirs.tag, theirs.digest, theirs.time_ns, theirs.scope
