@@ -2,15 +2,18 @@
 
 import json
 import re
+from typing import get_args
 
 import click
 
 from app.cli.asking import asking
 from app.cli.context import Context, pass_context
+from app.cli.pasting import OIDC, check_can_prove, pasted, side
 from app.envelopes import KINDS
 from app.settings import ConfigurationError, Settings, load
 from app.settings.load import check_causes
 from app.settings.origins_folder import LOCAL, write_private
+from app.settings.proofs import ProofKind
 from app.store.origins import all_tallies
 
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?")
@@ -27,22 +30,32 @@ def origin() -> None:
 @click.option(
     "--registry", "registries", multiple=True, help="A name under which it writes history, as people type it."
 )
-def add(name: str, kind: str, registries: tuple[str, ...]) -> None:
+@click.option(
+    "--auth", "proof", type=click.Choice(get_args(ProofKind)), help="How it proves itself.  [default: as the kind can]"
+)
+def add(name: str, kind: str, registries: tuple[str, ...], proof: ProofKind | None) -> None:
     """Add an origin with a secret of its own, and print what to paste into its registry's configuration."""
     settings = load(acting=False)
-    settings.origins.add(name, kind, tuple(_registry(registry) for registry in registries))
-    text = endpoint_yaml(settings, name)
-    folder = settings.data / "endpoints"
-    folder.mkdir(exist_ok=True, mode=0o700)
-    write_private(folder / f"{name}.yml", text + "\n")
-    click.echo(
-        f"added {name}; no restart is needed. Into its registry's config.yml goes {folder / name}.yml:\n", err=True
-    )
+    proof = proof or side(kind).proof
+    check_can_prove(kind, proof)
+    if proof == "oidc":
+        raise ConfigurationError(OIDC.format(name=name, kind=kind, url=f"{settings.receiver_url}/hooks/{name}"))
+    settings.origins.add(name, kind, tuple(_registry(registry) for registry in registries), proof)
+    text = _pasted(settings, name)
+    into = _keep(settings, name, text) if kind == "distribution" else "settings goes"
+    click.echo(f"added {name}; no restart is needed. Into its registry's {into}:\n", err=True)
     click.echo(text)
     try:
         check_causes(settings)
     except ConfigurationError as error:
         click.echo(f"warning, the next start will refuse this: {error}", err=True)
+
+
+def _keep(settings: Settings, name: str, text: str) -> str:
+    folder = settings.data / "endpoints"
+    folder.mkdir(exist_ok=True, mode=0o700)
+    write_private(folder / f"{name}.yml", text + "\n")
+    return f"config.yml goes {folder / name}.yml"
 
 
 @origin.command(name="list")
@@ -61,10 +74,11 @@ def list_(context: Context, as_json: bool) -> None:
                 "origin": name,
                 "kind": section.kind,
                 "registries": list(section.registries or (name,)),
-                "proof": "none: " + section.insecure if section.insecure else "bearer",
+                "proof": f"none: {section.insecure}" if section.insecure else section.proof,
                 "events": tally.events if tally else 0,
                 "repeats": tally.repeats if tally else 0,
                 "quarantined": tally.quarantined if tally else 0,
+                "ignored": tally.ignored if tally else 0,
             }
         )
     if as_json:
@@ -83,7 +97,7 @@ def show(name: str) -> None:
     if settings.origins.get(name) is None:
         known = ", ".join(sorted(settings.origins.all())) or "none yet"
         raise ConfigurationError(f"no origin is called {name!r}; there are: {known}")
-    click.echo(endpoint_yaml(settings, name))
+    click.echo(_pasted(settings, name))
 
 
 @origin.command()
@@ -103,16 +117,6 @@ def _registry(name: str) -> str:
     return name
 
 
-def endpoint_yaml(settings: Settings, name: str) -> str:
-    """`notifications.endpoints` as distribution's config.yml has it. Holds the secret: printed on request only."""
-    section = settings.origins.get(name)
-    lines = [
-        "notifications:",
-        "  endpoints:",
-        "    - name: tagtrail",
-        f"      url: {settings.receiver_url}/hooks/{name}",
-    ]
-    if section is not None and section.auth is not None:
-        secret = section.auth.bearer.get_secret_value()
-        lines += ["      headers:", f'        Authorization: ["Bearer {secret}"]']
-    return "\n".join([*lines, "      timeout: 2s", "      threshold: 5", "      backoff: 5s"])
+def _pasted(settings: Settings, name: str) -> str:
+    section = settings.origins.all()[name]
+    return pasted(section.kind, f"{settings.receiver_url}/hooks/{name}", section.auth)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from app.domain.filters import Unheard
 from app.domain.origins import Origin
 from app.domain.rules import Rule, When
 from app.settings.origins_folder import LOCAL, OriginsFolder, write_private
@@ -97,7 +98,15 @@ class Settings:
         section = self.origins.get(name)
         if section is None:
             return None
-        return Origin(name, section.kind, section.registries or (name,)), section
+        ignored = section.ignore
+        unheard = Unheard(
+            frozenset(ignored.actions),
+            frozenset(ignored.mediatypes),
+            ignored.repositories,
+            ignored.tags,
+            ignored.head,
+        )
+        return Origin(name, section.kind, section.registries or (name,), unheard), section
 
     def access_token(self) -> str:
         """What opens pages and API on an address that others reach; made at the first start if none is configured."""

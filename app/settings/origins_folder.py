@@ -1,5 +1,6 @@
 """`DATA/origins.d`: origins added by command, one file each, with their secrets beside them (mode 0600)."""
 
+import base64
 import os
 import secrets
 import threading
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import yaml
 
-from app.settings.sections import OriginSection, check_name
+from app.settings.proofs import ProofKind
+from app.settings.sections import OriginSection
+from app.settings.values import check_name
 from app.settings.yamlfile import ConfigurationError, read
 
 LOCAL = "local"
@@ -51,8 +54,11 @@ class OriginsFolder:
     def secret_file(self, name: str) -> Path:
         return self.folder / f"{name}.secret"
 
-    def add(self, name: str, kind: str, registries: tuple[str, ...]) -> None:
-        """Write a new origin with a new secret. Raises ConfigurationError for a name that is taken or no name."""
+    def add(self, name: str, kind: str, registries: tuple[str, ...], proof: ProofKind = "bearer") -> None:
+        """Write a new origin with a new secret for its `proof` (not `oidc`: its keys are not ours).
+
+        Raises ConfigurationError for a name that is taken or no name.
+        """
         try:
             check_name(name)
         except ValueError as error:
@@ -60,13 +66,12 @@ class OriginsFolder:
         if name in self.all():
             raise ConfigurationError(f"the origin {name!r} exists already; see: tagtrail origin show {name}")
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_private(self.secret_file(name), secrets.token_urlsafe(32))
+        write_private(self.secret_file(name), _new_secret(proof))
         section: dict[str, object] = {"kind": kind}
         if registries:
             section["registries"] = list(registries)
-        section["auth"] = {"bearer": f"${{file:{name}.secret}}"}
+        section["auth"] = _auth(proof, f"${{file:{name}.secret}}")
         write_private(self.folder / f"{name}.yml", yaml.safe_dump(section, sort_keys=False))
-
 
     def remove(self, name: str) -> None:
         """Forget an origin of the folder. Raises ConfigurationError for one that is not there."""
@@ -75,6 +80,22 @@ class OriginsFolder:
             raise ConfigurationError(f"no origin {name!r} was added by command; `tagtrail origin list` shows all")
         path.unlink()
         self.secret_file(name).unlink(missing_ok=True)
+
+
+def _new_secret(proof: ProofKind) -> str:
+    if proof == "standard-webhooks":
+        return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+    return secrets.token_urlsafe(32)
+
+
+def _auth(proof: ProofKind, secret: str) -> dict[str, object]:
+    """As it is written in YAML, with the names that a sender may choose chosen."""
+    named = {
+        "basic": {"username": "tagtrail", "password": secret},
+        "header": {"name": "X-Tagtrail-Secret", "value": secret},
+        "hmac": {"header": "X-Hub-Signature-256", "secret": secret, "prefix": "sha256="},
+    }
+    return {proof: named.get(proof, secret)}
 
 
 def write_private(path: Path, text: str, *, replace: bool = True) -> None:

@@ -1,74 +1,26 @@
 """What may stand in `tagtrail.yml`. Unknown keys are errors that name the nearest known one."""
 
 import difflib
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationInfo,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 
-from app.domain.times import parse_duration
-from app.settings.references import has_reference, resolve
-
-Duration = Annotated[int, BeforeValidator(parse_duration)]
-"""Nanoseconds; written as `500ms`, `10s`, `1h`."""
+from app.settings.proofs import Auth
+from app.settings.values import Duration, Name, Secret, SecretUrl, Section, resolved
 
 
-def _resolved(text: object, info: ValidationInfo) -> object:
-    folder = (info.context or {}).get("folder", Path())
-    return resolve(text, folder) if isinstance(text, str) and folder is not None else text
+class Ignore(Section):
+    mediatypes: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
 
 
-def _by_reference(text: object, info: ValidationInfo) -> object:
-    if isinstance(text, str) and not has_reference(text):
-        raise ValueError("write secrets by reference: ${env:NAME} or ${file:PATH}")
-    return _resolved(text, info)
+class IgnoreOfOrigin(Ignore):
+    """What of an origin is not stored; see `app.domain.filters`. `repositories` and `tags` are globs."""
 
-
-def check_name(text: str) -> str:
-    """`text` if it may name an origin, trigger, channel or rule. Raises ValueError that says what may."""
-    if not text or not all(letter.isalnum() or letter in "-_." for letter in text) or len(text) > 63:
-        raise ValueError("a name has letters, digits, '-', '_' and '.', at most 63 of them")
-    return text
-
-
-Resolved = Annotated[str, BeforeValidator(_resolved)]
-Secret = Annotated[SecretStr, BeforeValidator(_by_reference)]
-SecretUrl = Annotated[SecretStr, BeforeValidator(_resolved)]
-Name = Annotated[str, AfterValidator(check_name)]
-
-
-class Section(BaseModel):
-    """A part of the configuration: immutable, and it knows what people may have meant."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _name_the_nearest(cls, data: Any) -> Any:
-        if not isinstance(data, dict):
-            return data
-        for key in data:
-            if key not in cls.model_fields:
-                near = difflib.get_close_matches(str(key), cls.model_fields, n=1, cutoff=0.5)
-                hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(cls.model_fields)}"
-                raise PydanticCustomError("unknown_key", "unknown key '{key}'; {hint}", {"key": str(key), "hint": hint})
-        return data
-
-
-class Auth(Section):
-    """How a sender proves itself."""
-
-    bearer: Secret
+    repositories: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    head: bool = False
 
 
 class OriginSection(Section):
@@ -76,6 +28,7 @@ class OriginSection(Section):
     registries: tuple[str, ...] = ()
     auth: Auth | None = None
     insecure: str | None = None
+    ignore: IgnoreOfOrigin = IgnoreOfOrigin()
 
     @model_validator(mode="after")
     def _proves_or_says_why_not(self) -> Self:
@@ -84,6 +37,11 @@ class OriginSection(Section):
                 "no_auth", 'give either auth: {bearer: "${env:NAME}"} or insecure: "the reason why there is none"'
             )
         return self
+
+    @property
+    def proof(self) -> str:
+        """The kind of proof, or `none`."""
+        return self.auth.kind if self.auth else "none"
 
 
 class Destination(Section):
@@ -111,18 +69,13 @@ class RuleSection(Section):
     insecure: str | None = None
 
 
-class Ignore(Section):
-    mediatypes: tuple[str, ...] = ()
-    actions: tuple[str, ...] = ()
-
-
 class Endpoint(Section):
     """One of distribution's `notifications.endpoints`."""
 
     name: str
     disabled: bool = False
     url: SecretUrl
-    headers: dict[str, tuple[Annotated[SecretStr, BeforeValidator(_resolved)], ...]] = {}
+    headers: dict[str, tuple[Annotated[SecretStr, BeforeValidator(resolved)], ...]] = Field(default_factory=dict)
     timeout: Duration = 1_000_000_000
     backoff: Duration = 1_000_000_000
     ignoredmediatypes: tuple[str, ...] = ()
@@ -174,9 +127,9 @@ class File(Section):
     """The whole of `tagtrail.yml`."""
 
     registry: RegistrySection = RegistrySection()
-    origins: dict[Name, OriginSection] = {}
-    triggers: dict[Name, Destination] = {}
-    channels: dict[Name, Destination] = {}
+    origins: dict[Name, OriginSection] = Field(default_factory=dict)
+    triggers: dict[Name, Destination] = Field(default_factory=dict)
+    channels: dict[Name, Destination] = Field(default_factory=dict)
     rules: tuple[RuleSection, ...] = ()
     web: WebSection = WebSection()
     max_age: Duration = Field(default=3600 * 1_000_000_000)

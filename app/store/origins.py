@@ -15,6 +15,7 @@ class Tally:
     events: int = 0
     repeats: int = 0
     quarantined: int = 0
+    ignored: int = 0
     last_received_ns: int = 0
 
 
@@ -29,12 +30,13 @@ def _added(more: Any) -> Mapping[str, Any]:
         "events": origins.c.events + more.events,
         "repeats": origins.c.repeats + more.repeats,
         "quarantined": origins.c.quarantined + more.quarantined,
+        "ignored": origins.c.ignored + more.ignored,
         "last_received_ns": case((held > more.last_received_ns, held), else_=more.last_received_ns),
     }
 
 
 def all_tallies(connection: Connection) -> dict[str, Tally]:
     return {
-        row.name: Tally(row.events, row.repeats, row.quarantined, row.last_received_ns)
+        row.name: Tally(row.events, row.repeats, row.quarantined, row.ignored, row.last_received_ns)
         for row in connection.execute(select(origins))
     }

@@ -43,6 +43,7 @@ origins = Table(
     Column("repeats", Big, nullable=False),
     Column("quarantined", Big, nullable=False),
     Column("last_received_ns", Big, nullable=False),
+    Column("ignored", Big, nullable=False, server_default="0"),
     comment="What has come from each configured sender; counts only, no configuration.",
 )
 

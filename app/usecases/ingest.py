@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from app.domain.events import Event, accept
+from app.domain.filters import is_unheard
 from app.domain.origins import Origin
 from app.envelopes import Reading, Received
 from app.pausepoints import pause
@@ -92,6 +93,7 @@ def _sort(connection: Connection, parcels: Sequence[Parcel]) -> _Sorted:
     seen = events.known(connection, _ids(told))
     for parcel, accepted in zip(parcels, told, strict=True):
         tally = found.tally(parcel.origin.name, parcel.received_ns)
+        tally.ignored += len(parcel.reading.reports) - len(accepted)
         if parcel.rejected is not None:
             found.rejected.append(parcel.rejected)
             tally.quarantined += 1
@@ -123,7 +125,9 @@ _Named = dict[tuple[str, str], int]
 def _accepted(connection: Connection, parcel: Parcel, named: _Named) -> list[Event]:
     origin = parcel.origin
     accepted = [
-        accept(report, origin.name, origin.registries, parcel.received_ns) for report in parcel.reading.reports
+        accept(report, origin.name, origin.registries, parcel.received_ns)
+        for report in parcel.reading.reports
+        if not is_unheard(origin.unheard, report)
     ]
     return [_anonymous(connection, event, named) if event.report.id is None else event for event in accepted]
 

@@ -12,8 +12,13 @@ from app.web import api, health, pages, problems, receiver, registry_off, regist
 from app.web.guard import make_guard
 
 
+class _App(Flask):
+    def log_exception(self, *_: object) -> None:
+        """Left to `problems`: Flask's own line has the path, and the path may have a secret."""
+
+
 def create_app(services: Services) -> Flask:
-    app = Flask("app.web", static_folder="static", template_folder="templates")
+    app = _App("app.web", static_folder="static", template_folder="templates")
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False  # or `/hooks//x` would be a redirect, which a registry takes for delivered
     app.json.sort_keys = False  # type: ignore[attr-defined]

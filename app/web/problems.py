@@ -53,5 +53,5 @@ def _own(error: TagtrailError) -> Response:
 
 
 def _unexpected(error: Exception) -> Response:
-    log.exception("a request failed", exc_info=error)
+    log.exception("a request failed", exc_info=getattr(error, "original_exception", None) or error)
     return problem(500, "this should not have happened; the log says more")

@@ -1,8 +1,9 @@
 """`POST /hooks/<origin>`: where registries tell what happened. Answers at once, and never no (DESIGN decision 1)."""
 
 import hashlib
-import hmac
 import logging
+import math
+import re
 import time
 from dataclasses import dataclass, replace
 from typing import BinaryIO
@@ -11,17 +12,24 @@ from flask import Blueprint, Response, jsonify, request
 
 from app.bootstrap import Services
 from app.domain.origins import Origin
+from app.domain.proofs import Verdict
+from app.domain.seals import Seal
 from app.domain.text import storable
 from app.envelopes import KEPT_HEADERS, Reading, Received, parse
 from app.settings.sections import OriginSection
 from app.store.quarantine import KEPT_BYTES, Rejected
 from app.usecases.ingest import Parcel, reject
 from app.web.problems import problem
+from app.web.senders import Refusals, verdict
 
 log = logging.getLogger(__name__)
 
+PATHS = ("/hooks/<origin>", "/hooks/<origin>/", "/hooks/<origin>/<secret>", "/hooks/<origin>/<secret>/")
+_SENDER = re.compile(r"[0-9A-Za-z._:\[\]-]{1,255}")
 MAX_BODY = 4 * 1024 * 1024
 """Bytes of an envelope that is read as one; more goes into quarantine (a proven sender's) or is refused."""
+MAX_UNPROVEN = 64 * 1024 * 1024
+"""Bytes that are read to find out whether their sender has signed them."""
 CHUNK = 64 * 1024
 MAX_HEADER = 1024
 """Characters of a header that a dialect gets to see."""
@@ -42,41 +50,68 @@ class _Body:
 
 def blueprint(services: Services) -> Blueprint:
     routes = Blueprint("receiver", __name__)
+    refusals = Refusals()
 
-    @routes.post("/hooks/<origin>")
-    @routes.post("/hooks/<origin>/")
-    def receive(origin: str) -> Response:
-        found = services.settings.origin(origin)
-        if found is None:
-            return problem(404, f"no origin is called {origin!r}; add it with: tagtrail origin add")
+    def receive(origin: str, secret: str | None = None) -> Response:
+        found = _configured(services, origin, secret)
+        if isinstance(found, Response):
+            return found
         known, section = found
-        if not _authentic(section):
-            return problem(401, "the secret is missing or wrong", headers={"WWW-Authenticate": "Bearer"})
         received_ns = time.time_ns()
-        body = _read(request.environ["wsgi.input"], proven=section.auth is not None)
+        shown = None if section.auth is None else verdict(section.auth, secret, received_ns)
+        if shown is False:
+            return refusals.refuse(origin, section.proof, received_ns)
+        body = _read(request.environ["wsgi.input"], shown)
         if body is None:
             return problem(413, f"an envelope has at most {MAX_BODY} bytes", headers={"Connection": "close"})
+        if isinstance(shown, Seal) and not shown.holds():
+            return refusals.refuse(origin, section.proof, received_ns)
         return _take_in(services, known, body, received_ns)
 
+    def permit(origin: str, secret: str | None = None) -> Response:
+        found = _configured(services, origin, secret)
+        return found if isinstance(found, Response) else _permission()
+
+    for path in PATHS:
+        routes.add_url_rule(path, view_func=receive, methods=["POST"], provide_automatic_options=False)
+        routes.add_url_rule(path, view_func=permit, methods=["OPTIONS"])
     return routes
 
 
-def _authentic(section: OriginSection) -> bool:
-    if section.auth is None:
-        return True
-    expected = section.auth.bearer.get_secret_value().encode()
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), expected)
+def _configured(services: Services, name: str, secret: str | None) -> tuple[Origin, OriginSection] | Response:
+    """The origin that a path names, or what is wrong with the path; only an origin proven by it has a second part."""
+    found = services.settings.origin(name)
+    if found is None:
+        return problem(404, f"no origin is called {name!r}; add it with: tagtrail origin add")
+    auth = found[1].auth
+    if secret is not None and (auth is None or auth.kind != "path"):
+        return problem(404, f"there is nothing below the origin {name!r}")
+    return found
 
 
-def _read(stream: BinaryIO, *, proven: bool) -> _Body | None:
-    """All that comes, in flat memory. None: too large, from a sender that has proven nothing."""
+def _permission() -> Response:
+    """What CloudEvents senders want to hear before they send (its HTTP 1.1 Web Hooks, section 4)."""
+    headers = {"Allow": "POST, OPTIONS"}
+    asked = request.headers.get("WebHook-Request-Origin", "")
+    if _SENDER.fullmatch(asked):
+        headers |= {"WebHook-Allowed-Origin": asked, "WebHook-Allowed-Rate": "*"}
+    return Response(headers=headers)
+
+
+def _read(stream: BinaryIO, shown: Verdict | None) -> _Body | None:
+    """All that comes, in flat memory, fed to the seal if there is one.
+
+    None: more than is read of a sender that has proven nothing (`shown` None), or nothing yet.
+    """
+    most = MAX_BODY if shown is None else MAX_UNPROVEN if isinstance(shown, Seal) else math.inf
     kept, length, digest = bytearray(), 0, hashlib.sha256()
     while chunk := stream.read(CHUNK):
         length += len(chunk)
-        if length > MAX_BODY and not proven:
+        if length > most:
             return None
         digest.update(chunk)
+        if isinstance(shown, Seal):
+            shown.feed(chunk)
         if length <= MAX_BODY:
             kept += chunk
         else:

@@ -67,7 +67,7 @@ def test_a_whole_file_is_read(configure: Configure) -> None:
     assert origin is not None
     assert origin[0].registries == ("prod",), "an origin writes under its own name unless it lists others"
     assert origin[1].auth is not None
-    assert origin[1].auth.bearer.get_secret_value() == "open sesame"
+    assert origin[1].auth.secrets == ("open sesame",)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_an_added_origin_is_known_at_once(configure: Configure) -> None:
     assert found is not None
     assert found[0].registries == ("docker.io",)
     assert found[1].auth is not None
-    assert found[1].auth.bearer.get_secret_value() == settings.origins.secret_file("hub").read_text()
+    assert found[1].auth.secrets == (settings.origins.secret_file("hub").read_text(),)
 
 
 def test_a_changed_origin_is_read_again_even_if_it_is_written_in_place(configure: Configure) -> None:
@@ -188,7 +188,7 @@ def test_a_changed_origin_is_read_again_even_if_it_is_written_in_place(configure
     found = settings.origin("hub")
     assert found is not None
     assert found[1].auth is not None
-    assert found[1].auth.bearer.get_secret_value() == "a new secret"
+    assert found[1].auth.secrets == ("a new secret",)
     (settings.origins.folder / "hub.yml").unlink()
     assert settings.origin("hub") is None
 
