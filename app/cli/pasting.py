@@ -1,6 +1,7 @@
 """What goes into a registry's own settings so that it sends to an origin: for each kind where, and with what proof."""
 
 import base64
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -109,5 +110,5 @@ def _endpoint(url: str, headers: Mapping[str, str]) -> str:
     """`notifications.endpoints` as distribution's config.yml has it."""
     lines = ["notifications:", "  endpoints:", "    - name: tagtrail", f"      url: {url}"]
     if headers:
-        lines += ["      headers:", *(f'        {name}: ["{value}"]' for name, value in headers.items())]
+        lines += ["      headers:", *(f"        {name}: [{json.dumps(value)}]" for name, value in headers.items())]
     return "\n".join([*lines, "      timeout: 2s", "      threshold: 5", "      backoff: 5s"])

@@ -90,7 +90,7 @@ class Failures:
         key = _network(address)
         with self._lock:
             began_ns, failed = self._began.get(key, (now_ns, 0))
-            if not 0 <= now_ns - began_ns < self.WITHIN_NS:
+            if abs(now_ns - began_ns) >= self.WITHIN_NS:  # a clock may be set back
                 self._began.pop(key)
                 began_ns, failed = now_ns, 0
             self._began[key] = (began_ns, failed + 1)

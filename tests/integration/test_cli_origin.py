@@ -1,5 +1,7 @@
 """`tagtrail origin`: adding a sender, and what to paste on its side."""
 
+import base64
+import json
 import stat
 from pathlib import Path
 
@@ -34,6 +36,62 @@ def test_what_is_added_is_printed_and_kept_for_its_owner_alone(data: Path) -> No
     for path in [*(data / "origins.d").iterdir(), *(data / "endpoints").iterdir()]:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert run("origin", "show", "prod").stdout == printed
+
+
+def test_distribution_shows_whatever_a_header_or_a_path_can(data: Path) -> None:
+    packed = base64.b64encode(b"tagtrail:" + b"SECRET").decode()
+    wanted = {
+        "bearer": ("/hooks/o-bearer", {"Authorization": ["Bearer SECRET"]}),
+        "basic": ("/hooks/o-basic", {"Authorization": [f"Basic {packed}"]}),
+        "header": ("/hooks/o-header", {"X-Tagtrail-Secret": ["SECRET"]}),
+        "path": ("/hooks/o-path/SECRET", None),
+    }
+    for proof, (path, headers) in wanted.items():
+        assert run("origin", "add", f"o-{proof}", "--auth", proof).exit_code == 0
+        (data / "origins.d" / f"o-{proof}.secret").write_text("SECRET")
+        (endpoint,) = yaml.safe_load(run("origin", "show", f"o-{proof}").stdout)["notifications"]["endpoints"]
+        assert (endpoint["url"], endpoint.get("headers")) == (f"http://127.0.0.1:5000{path}", headers)
+
+
+@pytest.mark.parametrize("proof", ["hmac", "github", "gitea", "jfrog", "nexus", "angos", "standard-webhooks", "oidc"])
+def test_distribution_signs_nothing(data: Path, proof: str) -> None:
+    done = run("origin", "add", "prod", "--auth", proof)
+    assert done.exit_code == 1
+    assert "so it can't give " + proof in done.output
+    assert list((data / "origins.d").glob("prod.*")) == []
+
+
+def test_what_is_added_for_another_sender_is_a_short_text(data: Path) -> None:
+    done = run("origin", "add", "any", "--kind", "auto", "--auth", "hmac")
+    secret = (data / "origins.d" / "any.secret").read_text()
+    assert done.stdout.splitlines() == [
+        "its webhooks:",
+        "  URL        http://127.0.0.1:5000/hooks/any",
+        f"  secret     {secret}",
+        "  signature  X-Hub-Signature-256: sha256=<HMAC-SHA256 of the body in hex>",
+    ]
+    assert not (data / "endpoints").exists()
+    assert run("origin", "show", "any").stdout == done.stdout
+
+
+def test_keys_of_an_issuer_are_not_made_but_explained(data: Path) -> None:
+    done = run("origin", "add", "gcp", "--kind", "auto", "--auth", "oidc")
+    assert done.exit_code == 1
+    explained = done.output.partition("\n\n")[2]
+    ((name, section),) = yaml.safe_load(explained)["origins"].items()
+    assert (name, section["kind"]) == ("gcp", "auto")
+    assert section["auth"]["oidc"]["audience"] == "http://127.0.0.1:5000/hooks/gcp"
+    assert list((data / "origins.d").glob("gcp.*")) == []
+
+
+def test_lists_show_how_each_proves_itself(data: Path) -> None:
+    Path("tagtrail.yml").write_text("origins: {lab: {kind: auto, insecure: a lab}}")
+    run("origin", "add", "hub", "--kind", "auto", "--auth", "github")
+    run("origin", "add", "prod")
+    listed = json.loads(run("origin", "list", "--json").stdout)
+    assert [(row["origin"], row["proof"], row["ignored"]) for row in listed] == [
+        ("hub", "github", 0), ("lab", "none: a lab", 0), ("local", "bearer", 0), ("prod", "bearer", 0)
+    ]
 
 
 def test_lists_show_no_secret(data: Path) -> None:

@@ -4,11 +4,14 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from app.domain.filters import Unheard
 from app.settings import ConfigurationError, Settings, load
 from app.settings.origins_folder import write_private
+from app.settings.proofs import ProofKind
 
 Configure = Callable[[str], Settings]
 
@@ -95,6 +98,32 @@ def test_a_whole_file_is_read(configure: Configure) -> None:
             ":2: origins.prod.auth.bearer: the file empty is empty",
         ),
         ("origins:\n  prod: {kind: distribution}\n", ":2: origins.prod: give either auth:"),
+        *[
+            (f"origins:\n  prod:\n    kind: auto\n    auth:\n      {auth}\n", complaint)
+            for auth, complaint in {
+                "{}": ":4: origins.prod.auth: give exactly one of bearer, basic, header, hmac, standard-webhooks, ",
+                "github:": ":4: origins.prod.auth: give exactly one of",
+                '{github: "${env:PROD_SECRET}", gitea: "${env:PROD_SECRET}"}': ":4: origins.prod.auth: give exactly",
+                "standard_webhooks: x": ":5: origins.prod.auth.standard_webhooks: unknown key 'standard_webhooks'; "
+                "did you mean 'standard-webhooks'?",
+                "github: [hunter2]": ":5: origins.prod.auth.github: write secrets by reference",
+                "github: []": ":5: origins.prod.auth.github: give one secret, or a list of two while it is changed",
+                f"github: {['${env:PROD_SECRET}'] * 3}": ":5: origins.prod.auth.github: give one secret, or a list",
+                "github: [{a: 1}]": ":5: origins.prod.auth.github: give one secret, or a list",
+                'path: "${env:PROD_SECRET}"': ":5: origins.prod.auth.path: a secret in a path has letters, digits,",
+                'standard-webhooks: "${env:PROD_SECRET}"': ":5: origins.prod.auth.standard-webhooks: "
+                "not a signing secret: it must start with whsec_",
+                'header: {name: "a b", value: "${env:PROD_SECRET}"}': ":5: origins.prod.auth.header.name: not the name",
+                'basic: {username: "a:b", password: "${env:PROD_SECRET}"}': ":5: origins.prod.auth.basic.username: a",
+                'hmac: {header: X, secret: "${env:PROD_SECRET}", algorithm: md5}': ":5: origins.prod.auth.hmac.algo",
+                'hmac: {header: X, secret: "hunter2"}': ":5: origins.prod.auth.hmac.secret: write secrets by reference",
+                'oidc: {issuer: a, audience: b, keys: "${env:PROD_SECRET}"}': ":5: origins.prod.auth.oidc.keys: not a "
+                "set of keys",
+                "oidc: {issuer: a, audience: b}": ":5: origins.prod.auth.oidc.keys: Field required",
+            }.items()
+        ],
+        ("origins:\n  prod:\n    kind: auto\n    insecure: x\n    ignore: {tag: [a]}\n",
+         ":5: origins.prod.ignore.tag: unknown key 'tag'; did you mean 'tags'?"),
         ("origins:\n  'a/b': {kind: distribution, insecure: x}\n", ":2: origins.a/b.[key]: a name has letters"),
         ("origins:\n  prod: {kind: hunter, insecure: x}\n", ":2: origins.prod.kind: Input should be 'distribution'"),
         (
@@ -177,6 +206,38 @@ def test_an_added_origin_is_known_at_once(configure: Configure) -> None:
     assert found[0].registries == ("docker.io",)
     assert found[1].auth is not None
     assert found[1].auth.secrets == (settings.origins.secret_file("hub").read_text(),)
+
+
+@pytest.mark.parametrize("proof", sorted({*get_args(ProofKind)} - {"oidc"}))
+def test_an_origin_is_added_with_a_secret_of_the_right_form(configure: Configure, proof: ProofKind) -> None:
+    settings = configure("")
+    settings.origins.add("hub", "auto", (), proof)
+    found = settings.origin("hub")
+    assert found is not None
+    assert found[1].auth is not None
+    assert (found[1].proof, found[1].auth.secrets) == (proof, (settings.origins.secret_file("hub").read_text(),))
+
+
+def test_two_secrets_are_in_use_while_one_is_changed(configure: Configure, tmp_path: Path) -> None:
+    (tmp_path / "new").write_text("a new one\n")
+    settings = configure(
+        'origins:\n  prod: {kind: auto, auth: {github: ["${file:new}", "${env:PROD_SECRET}"]}}\n'
+    )
+    found = settings.origin("prod")
+    assert found is not None
+    assert found[1].auth is not None
+    assert found[1].auth.secrets == ("a new one", "open sesame")
+    assert "open sesame" not in repr(found)
+
+
+def test_what_an_origin_ignores_is_read(configure: Configure) -> None:
+    found = configure(
+        "origins:\n  lab:\n    kind: auto\n    insecure: x\n    ignore: {actions: [pull], mediatypes: [a/b], "
+        "repositories: ['ci/**'], tags: ['pr-*'], head: true}\n"
+    ).origin("lab")
+    assert found is not None
+    assert found[0].unheard == Unheard(frozenset({"pull"}), frozenset({"a/b"}), ("ci/**",), ("pr-*",), head=True)
+    assert (found[1].proof, found[1].auth) == ("none", None)
 
 
 def test_a_changed_origin_is_read_again_even_if_it_is_written_in_place(configure: Configure) -> None:
