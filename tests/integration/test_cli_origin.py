@@ -143,6 +143,18 @@ def test_looking_needs_no_secrets_and_no_rules(data: Path) -> None:
     assert "NOT_HERE is not set" in run("rules", "check").output
 
 
+def test_references_are_shown_where_secrets_are_not_at_hand(data: Path) -> None:
+    Path("tagtrail.yml").write_text(
+        "origins:\n"
+        '  hub: {kind: auto, auth: {path: "${env:NOT_HERE}"}}\n'
+        '  std: {kind: auto, auth: {standard-webhooks: ["${env:NOT_HERE}", "${env:NOR_HERE}"]}}\n'
+        '  gcp: {kind: auto, auth: {oidc: {issuer: a, audience: b, keys: "${file:none.json}"}}}\n'
+    )
+    assert "/hooks/hub/${env:NOT_HERE}" in run("origin", "show", "hub").stdout
+    assert run("origin", "show", "std").stdout.splitlines()[-1].split() == ["secret", "${env:NOT_HERE}"]
+    assert "  account   any" in run("origin", "show", "gcp").stdout
+
+
 def test_without_a_database_nothing_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAGTRAIL_DATA", str(tmp_path / "none"))
     for command in (("origin", "list"), ("redeliver", "x")):
