@@ -6,6 +6,29 @@ from app.domain.filters import Unheard
 
 AUTO = "auto"
 """The kind of an origin whose sender is recognised by what it sends."""
+GENERIC = "generic"
+"""The kind of an origin whose configuration says how its sender is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expressions:
+    """Where the fields of an event stand in what an origin of the kind `generic` sends: JMESPath, None where nowhere.
+
+    `events` finds the list of events in a body, of which the others are asked; without it the body is the event.
+    `actions`: the sender's words, and ours for them.
+    """
+
+    action: str
+    repository: str
+    events: str | None = None
+    tag: str | None = None
+    digest: str | None = None
+    time: str | None = None
+    actor: str | None = None
+    id: str | None = None
+    host: str | None = None
+    media_type: str | None = None
+    actions: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +42,4 @@ class Origin:
     kind: str
     registries: tuple[str, ...]
     unheard: Unheard = field(default_factory=Unheard)
+    expressions: Expressions | None = None

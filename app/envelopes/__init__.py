@@ -2,24 +2,44 @@
 
 from collections.abc import Mapping
 
-from app.domain.origins import AUTO
-from app.envelopes import distribution
+from app.domain.origins import AUTO, GENERIC, Expressions
+from app.envelopes import (
+    aliyun,
+    angos,
+    distribution,
+    ecr,
+    gar,
+    generic,
+    jfrog,
+    nexus,
+    zot,
+)
 from app.envelopes.reading import Dialect, Reading, Received
 from app.envelopes.wire import FaultError, value_of
 
 __all__ = ["DIALECTS", "KEPT_HEADERS", "KINDS", "Reading", "Received", "parse"]
 
 DIALECTS: Mapping[str, Dialect] = {
+    "aliyun": aliyun.DIALECT,
+    "angos": angos.DIALECT,
     "distribution": distribution.DIALECT,
+    "ecr": ecr.DIALECT,
+    "gar": gar.DIALECT,
+    "jfrog": jfrog.DIALECT,
+    "nexus": nexus.DIALECT,
+    "zot": zot.DIALECT,
 }
-"""Kinds of origin, as configuration names them, in the order in which `auto` asks them."""
+"""Kinds of origin that `auto` tells apart, as configuration names them; the order doesn't matter."""
 KINDS = (*sorted(DIALECTS), AUTO)
+"""Kinds that can be used as they are; `generic` wants expressions."""
 KEPT_HEADERS = frozenset(header for dialect in DIALECTS.values() for header in dialect.headers)
 """Headers that matter when a body is read again; none carries a secret."""
 
 
-def parse(kind: str, received: Received) -> Reading:
-    """Read what was received as the dialect `kind` (of KINDS)."""
+def parse(kind: str, received: Received, expressions: Expressions | None = None) -> Reading:
+    """Read what was received as the dialect `kind` (of KINDS), or as `generic` with an origin's `expressions`."""
+    if kind == GENERIC:
+        return generic.read(received, expressions)
     found = _recognised(received) if kind == AUTO else kind
     if isinstance(found, Reading):
         return found

@@ -1,6 +1,7 @@
 """What every dialect needs: JSON from bytes, models checked, and a report that the databases can hold."""
 
 import json
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from app.domain.digests import is_digest
 from app.domain.events import Report, Scope
 from app.domain.text import storable
+from app.envelopes.reading import Reading, Received
 
 MAX_KEY_BYTES = 1024
 """Longest repository or tag that becomes a key: an index row of PostgreSQL holds 2,700 bytes."""
@@ -110,6 +112,22 @@ class Said:
     source_addr: str | None = None
     source_instance: str | None = None
     sequence: int | None = None
+
+
+def one_body(received: Received, told: Callable[[Received, object], Iterable[Said]]) -> Reading:
+    """A body that is read as a whole or not at all; `told` finds what is said in its JSON, or raises FaultError."""
+    try:
+        said = told(received, value_of(received.body))
+        return Reading(tuple(report(received.body, placed(one)) for one in said))
+    except FaultError as error:
+        return Reading(faults=(str(error),))
+
+
+def placed(said: Said) -> Said:
+    """`said` itself, unless it is about content and names no repository: then nothing can be made of it. FaultError."""
+    if said.action in ("push", "pull", "mount", "delete") and not said.repository:
+        raise FaultError("repository: is missing")
+    return said
 
 
 def report(raw: bytes, said: Said) -> Report:

@@ -106,7 +106,8 @@ class Settings:
             ignored.tags,
             ignored.head,
         )
-        return Origin(name, section.kind, section.registries or (name,), unheard), section
+        expressions = section.mapping.expressions() if section.mapping else None
+        return Origin(name, section.kind, section.registries or (name,), unheard, expressions), section
 
     def access_token(self) -> str:
         """What opens pages and API on an address that others reach; made at the first start if none is configured."""

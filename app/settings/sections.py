@@ -3,11 +3,15 @@
 import difflib
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 
+from app.domain.origins import GENERIC, Expressions
+from app.settings.expressions import check_expression
 from app.settings.proofs import Auth
 from app.settings.values import Duration, Name, Secret, SecretUrl, Section, resolved
+
+Expression = Annotated[str, AfterValidator(check_expression)]
 
 
 class Ignore(Section):
@@ -23,9 +27,40 @@ class IgnoreOfOrigin(Ignore):
     head: bool = False
 
 
+class MappingSection(Section):
+    """Where `kind: generic` finds the fields of an event; see Expressions."""
+
+    action: Expression
+    repository: Expression
+    events: Expression | None = None
+    tag: Expression | None = None
+    digest: Expression | None = None
+    time: Expression | None = None
+    actor: Expression | None = None
+    id: Expression | None = None
+    host: Expression | None = None
+    media_type: Expression | None = None
+    actions: dict[str, Literal["push", "pull", "mount", "delete"]] = {}
+
+    def expressions(self) -> Expressions:
+        return Expressions(**self.model_dump() | {"actions": tuple(self.actions.items())})
+
+
 class OriginSection(Section):
-    kind: Literal["distribution", "auto"]
+    kind: Literal[
+        "aliyun",
+        "angos",
+        "auto",
+        "distribution",
+        "ecr",
+        "gar",
+        "generic",
+        "jfrog",
+        "nexus",
+        "zot",
+    ]
     registries: tuple[str, ...] = ()
+    mapping: MappingSection | None = None
     auth: Auth | None = None
     insecure: str | None = None
     ignore: IgnoreOfOrigin = IgnoreOfOrigin()
@@ -36,6 +71,12 @@ class OriginSection(Section):
             raise PydanticCustomError(
                 "no_auth", 'give either auth: {bearer: "${env:NAME}"} or insecure: "the reason why there is none"'
             )
+        return self
+
+    @model_validator(mode="after")
+    def _is_mapped_where_it_must(self) -> Self:
+        if (self.kind == GENERIC) != (self.mapping is not None):
+            raise PydanticCustomError("mapping", "mapping: belongs to kind: generic, which can't do without it")
         return self
 
     @property

@@ -30,7 +30,7 @@ def retry(engine: Engine, identity: str, origin: Origin | None, policy: Policy) 
     if origin is None:
         return Retried(identity, 0, f"the origin {rejected.origin!r} is not configured any more")
     headers = json.loads(rejected.headers) if rejected.headers else {}
-    found = parse(origin.kind, Received(rejected.body, headers))
+    found = parse(origin.kind, Received(rejected.body, headers), origin.expressions)
     ingest(engine, [Parcel(origin, found, rejected.received_ns)], policy)
     if found.faults:
         return Retried(identity, len(found.reports), found.faults[0])

