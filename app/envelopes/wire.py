@@ -131,16 +131,22 @@ def placed(said: Said) -> Said:
 
 
 def report(raw: bytes, said: Said) -> Report:
-    """What a sender said, fit to be stored. Raises FaultError where a key is too long, or the action is missing."""
+    """What a sender said, fit to be stored. Raises FaultError where a key is too long, or the action is missing.
+
+    The digest that some say with the delete of a tag is left to `raw`: in a history of tags it would be a new one.
+    """
     if not said.action:
         raise FaultError("action: is missing")
     tag, digest, spoilt = _what(said)
+    scope = _scope(said, tag, digest, bool(spoilt))
+    if said.action == "delete" and scope is Scope.TAG:
+        digest = None
     host, host_flags = _cut("host", said.host)
     actor, actor_flags = _cut("actor", said.actor)
     return Report(
         raw=raw,
         action=said.action[:32],
-        scope=_scope(said, tag, digest, bool(spoilt)),
+        scope=scope,
         repository=_key("repository", said.repository) or "",
         id=_key("id", said.id, MAX_ID_BYTES),
         ordinal=said.ordinal,

@@ -9,6 +9,8 @@ from typing import get_args
 import pytest
 
 from app.domain.filters import Unheard
+from app.domain.origins import GENERIC, Expressions
+from app.envelopes import KINDS
 from app.settings import ConfigurationError, Settings, load
 from app.settings.origins_folder import write_private
 from app.settings.proofs import ProofKind
@@ -148,6 +150,60 @@ def test_a_mistake_is_told_with_its_line_and_what_would_be_right(
 ) -> None:
     (tmp_path / "empty").write_text("\n")
     assert refused(configure, text).startswith(complaint)
+
+
+MAPPED = """origins:
+  forge:
+    kind: generic
+    insecure: a lab
+    mapping:
+      action: what
+      repository: image.path
+      tag: "image.label"
+      actions: {published: push, withdrawn: delete}
+"""
+
+
+def test_a_generic_origin_has_the_expressions_of_its_mapping(configure: Configure) -> None:
+    found = configure(MAPPED).origin("forge")
+    assert found is not None
+    assert found[0].expressions == Expressions(
+        action="what",
+        repository="image.path",
+        tag="image.label",
+        actions=(("published", "push"), ("withdrawn", "delete")),
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("action: what", "action: 'wh[at'", ":6: origins.forge.mapping.action: 'wh[at' is no JMESPath expression"),
+        ("action: what", "action: ''", ":6: origins.forge.mapping.action: '' is no JMESPath expression"),
+        ('"image.label"', "'lable(@)'", ":8: origins.forge.mapping.tag: 'lable(@)' calls lable(), which JMESPath"),
+        ('"image.label"', "'{a: nope(@)}'", ":8: origins.forge.mapping.tag: '{a: nope(@)}' calls nope(), which"),
+        ('"image.label"', "1.10", ":8: origins.forge.mapping.tag: Input should be a valid string"),
+        ("tag:", "tags:", ":8: origins.forge.mapping.tags: unknown key 'tags'; did you mean 'tag'?"),
+        ("withdrawn: delete", "withdrawn: drop", ":9: origins.forge.mapping.actions.withdrawn: Input should be 'push'"),
+        ("      repository: image.path\n", "", ":5: origins.forge.mapping.repository: Field required"),
+        (MAPPED.partition("    mapping:")[2], " null\n", ":2: origins.forge: mapping: belongs to kind: generic"),
+        ("kind: generic", "kind: ecr", ":2: origins.forge: mapping: belongs to kind: generic"),
+        ("kind: generic", "kind: auto", ":2: origins.forge: mapping: belongs to kind: generic"),
+    ],
+)
+def test_a_mistake_in_a_mapping_is_told_with_its_line(
+    configure: Configure, old: str, new: str, complaint: str
+) -> None:
+    assert old in MAPPED
+    assert refused(configure, MAPPED.replace(old, new)).startswith(complaint)
+
+
+def test_every_kind_that_there_is_may_be_configured_and_is_named_where_another_is(configure: Configure) -> None:
+    told = refused(configure, "origins:\n  prod: {kind: hunter, insecure: x}\n")
+    for kind in KINDS:
+        assert configure(f"origins:\n  prod: {{kind: {kind}, insecure: x}}\n").origin("prod") is not None
+        assert f"'{kind}'" in told
+    assert f"'{GENERIC}'" in told
 
 
 def test_every_mistake_is_told_at_once(configure: Configure) -> None:
