@@ -37,7 +37,17 @@ KEPT_HEADERS = frozenset(header for dialect in DIALECTS.values() for header in d
 
 
 def parse(kind: str, received: Received, expressions: Expressions | None = None) -> Reading:
-    """Read what was received as the dialect `kind` (of KINDS), or as `generic` with an origin's `expressions`."""
+    """Read what was received as the dialect `kind` (of KINDS), or as `generic` with an origin's `expressions`.
+
+    Something comes of every body: events, an answer, or at least one fault.
+    """
+    found = _read(kind, received, expressions)
+    if found.reports or found.faults or found.answer is not None:
+        return found
+    return Reading(faults=("it tells of nothing",))
+
+
+def _read(kind: str, received: Received, expressions: Expressions | None) -> Reading:
     if kind == GENERIC:
         return generic.read(received, expressions)
     found = _recognised(received) if kind == AUTO else kind
