@@ -16,7 +16,7 @@ from app.envelopes.words import word
 
 _MILLISECONDS_FROM = 10**11
 """A number from here on counts milliseconds: as seconds it would be past the year 5000."""
-_NEVER_RIGHT = (JMESPathError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+_UNFIT = (JMESPathError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What evaluating an expression may raise, which depends on the value it is given."""
 
 
@@ -109,7 +109,7 @@ def _ask(name: str, expression: str, value: object) -> object:
     try:
         found: object = _compiled(expression).search(value)
         return found
-    except _NEVER_RIGHT as error:
+    except _UNFIT as error:
         raise FaultError(f"{name}: {str(error).partition(chr(10))[0][:200]}") from None
 
 
