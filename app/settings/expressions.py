@@ -1,11 +1,12 @@
 """JMESPath expressions, checked when the configuration is read rather than when the first event comes."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import jmespath
 from jmespath.exceptions import JMESPathError
 from jmespath.functions import Functions
+from pydantic import AfterValidator
 
 
 def check_expression(text: str) -> str:
@@ -18,6 +19,9 @@ def check_expression(text: str) -> str:
         if name not in Functions.FUNCTION_TABLE:
             raise ValueError(f"{text!r} calls {name}(), which JMESPath doesn't have")
     return text
+
+
+Expression = Annotated[str, AfterValidator(check_expression)]
 
 
 def _where(error: JMESPathError) -> str:

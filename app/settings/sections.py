@@ -3,15 +3,13 @@
 import difflib
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.domain.origins import GENERIC, Expressions
-from app.settings.expressions import check_expression
+from app.settings.expressions import Expression
 from app.settings.proofs import Auth
 from app.settings.values import Duration, Name, Secret, SecretUrl, Section, resolved
-
-Expression = Annotated[str, AfterValidator(check_expression)]
 
 
 class Ignore(Section):
@@ -40,7 +38,7 @@ class MappingSection(Section):
     id: Expression | None = None
     host: Expression | None = None
     media_type: Expression | None = None
-    actions: dict[str, Literal["push", "pull", "mount", "delete"]] = {}
+    actions: dict[str, Literal["push", "pull", "mount", "delete"]] = Field(default_factory=dict)
 
     def expressions(self) -> Expressions:
         return Expressions(**self.model_dump() | {"actions": tuple(self.actions.items())})
