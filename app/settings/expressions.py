@@ -11,13 +11,16 @@ from pydantic import AfterValidator
 
 def check_expression(text: str) -> str:
     """`text` if it is a JMESPath expression whose functions exist. Raises ValueError that says what is wrong."""
+    shown = repr(text[:100])
     try:
-        tree = jmespath.compile(text).parsed
+        called = _functions(jmespath.compile(text).parsed)
     except JMESPathError as error:
-        raise ValueError(f"{text!r} is no JMESPath expression{_where(error)}") from None
-    for name in _functions(tree):
+        raise ValueError(f"{shown} is no JMESPath expression{_where(error)}") from None
+    except RecursionError:
+        raise ValueError(f"{shown} is nested too deep") from None
+    for name in called:
         if name not in Functions.FUNCTION_TABLE:
-            raise ValueError(f"{text!r} calls {name}(), which JMESPath doesn't have")
+            raise ValueError(f"{shown} calls {name}(), which JMESPath doesn't have")
     return text
 
 
