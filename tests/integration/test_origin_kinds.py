@@ -112,6 +112,6 @@ def test_a_mended_mapping_reads_what_is_in_quarantine(client: FlaskClient, engin
     answer = client.post("/hooks/cloudevent-push", data=json.dumps({"kind": "push", "name": "shop/web"}))
     assert answer.get_json()["reason"] == "event 0: action: is missing"
     (row,) = stored(engine, "quarantine")
-    mended = Origin("cloudevent-push", "generic", ("x.example",), Expressions(action="kind", repository="name"))
+    mended = Origin("cloudevent-push", "generic", ("x.example",), expressions=Expressions("kind", "name"))
     assert retry(engine, row.id, replace(mended, expressions=None), POLICY).why == "the origin has no mapping:"
     assert retry(engine, row.id, mended, POLICY).events == 1
