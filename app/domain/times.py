@@ -1,7 +1,9 @@
 """Moments as integers: nanoseconds since 1970-01-01T00:00:00Z. Registries are finer than microseconds."""
 
+import math
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 
 SECOND_NS = 1_000_000_000
 
@@ -35,6 +37,13 @@ def _zone(text: str | None) -> timezone:
         return UTC
     sign = -1 if text[0] == "-" else 1
     return timezone(sign * timedelta(hours=int(text[1:3]), minutes=int(text[-2:])))
+
+
+def from_unix(seconds: object) -> int | None:
+    """Nanoseconds of a JSON number of seconds, to the digits that were written; None where it is no number."""
+    if isinstance(seconds, float) and math.isfinite(seconds):
+        return int(Decimal(repr(seconds)) * SECOND_NS)
+    return seconds * SECOND_NS if isinstance(seconds, int) and not isinstance(seconds, bool) else None
 
 
 def rfc3339(time_ns: int, digits: int = 9) -> str:

@@ -4,14 +4,21 @@ from collections.abc import Mapping
 
 from app.domain.origins import AUTO, GENERIC, Expressions
 from app.envelopes import (
+    acr,
     aliyun,
     angos,
     distribution,
+    dockerhub,
     ecr,
     gar,
     generic,
+    ghcr,
+    gitea,
+    harbor,
     jfrog,
+    msr,
     nexus,
+    quay,
     zot,
 )
 from app.envelopes.reading import Dialect, Reading, Received
@@ -20,13 +27,20 @@ from app.envelopes.wire import FaultError, value_of
 __all__ = ["DIALECTS", "KEPT_HEADERS", "KINDS", "Reading", "Received", "parse"]
 
 DIALECTS: Mapping[str, Dialect] = {
+    "acr": acr.DIALECT,
     "aliyun": aliyun.DIALECT,
     "angos": angos.DIALECT,
     "distribution": distribution.DIALECT,
+    "dockerhub": dockerhub.DIALECT,
     "ecr": ecr.DIALECT,
     "gar": gar.DIALECT,
+    "ghcr": ghcr.DIALECT,
+    "gitea": gitea.DIALECT,
+    "harbor": harbor.DIALECT,
     "jfrog": jfrog.DIALECT,
+    "msr": msr.DIALECT,
     "nexus": nexus.DIALECT,
+    "quay": quay.DIALECT,
     "zot": zot.DIALECT,
 }
 """Kinds of origin that `auto` tells apart, as configuration names them; the order doesn't matter."""

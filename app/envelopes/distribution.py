@@ -6,14 +6,14 @@ looks like a manifest delete, which is harmless: no tag points to a blob.
 """
 
 import json
-from json import JSONDecodeError
 from typing import Any
 
-from app.domain.events import Report, Scope
+from app.domain.events import Scope
 from app.domain.times import parse_rfc3339, rfc3339_nano
+from app.envelopes.batches import one_by_one
 from app.envelopes.reading import Dialect, Reading, Received
-from app.envelopes.slices import NotAnEnvelopeError, members
-from app.envelopes.wire import FaultError, Said, Wire, checked, decoded, report, storable_value
+from app.envelopes.slices import members
+from app.envelopes.wire import FaultError, Said, Wire, checked
 
 MEDIA_TYPE = "application/vnd.docker.distribution.events.v2+json"
 
@@ -61,34 +61,19 @@ class _Event(Wire):
 
 def read(received: Received) -> Reading:
     """The events that could be read, and a line for each that couldn't."""
-    try:
-        found = members(decoded(received.body), "events")
-    except FaultError as error:
-        return Reading(faults=(str(error),))
-    except JSONDecodeError as error:
-        return Reading(faults=(f"not JSON: {error.msg} at character {error.pos}",))
-    except (RecursionError, ValueError) as error:
-        kind = "not an envelope" if isinstance(error, NotAnEnvelopeError) else "not readable JSON"
-        return Reading(faults=(f"{kind}: {str(error)[:200]}",))
-    reports, faults = [], []
-    for ordinal, (text, value) in enumerate(found):
-        try:
-            reports.append(_report(text, value))
-        except FaultError as error:
-            faults.append(f"event {ordinal}: {error}")
-    return Reading(tuple(reports), tuple(faults))
+    return one_by_one(received, lambda text: members(text, "events"), _said)
 
 
 def _recognises(_: Received, value: object) -> bool:
     return isinstance(value, dict) and isinstance(value.get("events"), list)
 
 
-def _report(text: str, value: object) -> Report:
-    event = checked(_Event, storable_value(value, text))
+def _said(value: object) -> Said:
+    event = checked(_Event, value)
     target, request, source = event.target, event.request or _Request(), event.source or _Source()
     if not target.repository:
         raise FaultError("target.repository: is missing")
-    said = Said(
+    return Said(
         action=event.action,
         repository=target.repository,
         tag=target.tag,
@@ -109,7 +94,6 @@ def _report(text: str, value: object) -> Report:
         source_instance=source.instanceID,
         sequence=event.tagtrail.sequence if event.tagtrail else None,
     )
-    return report(text.encode("utf-8"), said)
 
 
 def _deletes(target: _Target) -> Scope:

@@ -1,4 +1,4 @@
-"""The exact text of each member of a JSON array inside an object, found without writing anything anew."""
+"""The exact text of each member of a JSON array, found without writing anything anew."""
 
 import json
 import re
@@ -32,6 +32,18 @@ def members(text: str, name: str) -> list[tuple[str, object]]:
         raise JSONDecodeError("Extra data", text, at)
     if found is None:
         raise NotAnEnvelopeError(f"the body has no array {name!r}")
+    return found
+
+
+def elements(text: str) -> list[tuple[str, object]]:
+    """(source text, value) of each element of the array that `text` is. Raises as `members` does."""
+    at = _skip(text, 0)
+    if text[at : at + 1] != "[":
+        _DECODER.decode(text)
+        raise NotAnEnvelopeError("the body is not a JSON array")
+    at, found = _array_members(text, at)
+    if _skip(text, at) != len(text):
+        raise JSONDecodeError("Extra data", text, at)
     return found
 
 

@@ -46,15 +46,22 @@ class MappingSection(Section):
 
 class OriginSection(Section):
     kind: Literal[
+        "acr",
         "aliyun",
         "angos",
         "auto",
         "distribution",
+        "dockerhub",
         "ecr",
         "gar",
         "generic",
+        "ghcr",
+        "gitea",
+        "harbor",
         "jfrog",
+        "msr",
         "nexus",
+        "quay",
         "zot",
     ]
     registries: tuple[str, ...] = ()
