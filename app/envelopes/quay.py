@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from app.envelopes.batches import numbered
 from app.envelopes.reading import Dialect, Reading, Received
 from app.envelopes.references import host_and_repository
-from app.envelopes.wire import Said, Wire, checked, one_body
+from app.envelopes.wire import FaultError, Said, Wire, checked, one_body
 
 _KINDS = {
     "build_id": "build",
@@ -31,10 +31,12 @@ def read(received: Received) -> Reading:
     return one_body(received, _said)
 
 
-def _said(_: Received, value: object) -> Sequence[Said]:
+def _said(received: Received, value: object) -> Sequence[Said]:
     push = checked(_Push, value)
     host, _path = host_and_repository(push.docker_url)
     if push.updated_tags is None:
+        if not _recognises(received, value):
+            raise FaultError("not an event of Quay: neither updated_tags nor docker_url and homepage")
         fields = value if isinstance(value, dict) else {}
         kind = next((word for field, word in _KINDS.items() if field in fields), "other")
         return [Said(action=kind, repository=push.repository, host=host)]
