@@ -86,7 +86,7 @@ def _dumped(value: Any, rng: random.Random) -> bytes:
     return json.dumps(value, ensure_ascii=rng.random() < 0.8).encode("utf-8", "surrogatepass")
 
 
-def _places(value: Any) -> list[tuple[Any, Any]]:
+def places(value: Any) -> list[tuple[Any, Any]]:
     """(container, key) of everything inside."""
     found, waiting = [], [value]
     while waiting:
@@ -100,22 +100,22 @@ def _places(value: Any) -> list[tuple[Any, Any]]:
 
 def changes_a_value(body: bytes, other: bytes, rng: random.Random) -> bytes:
     value = _value(body)
-    places = _places(value)
-    if not places:
+    found = places(value)
+    if not found:
         return _dumped(rng.choice(ODD), rng)
-    container, key = rng.choice(places)
+    container, key = rng.choice(found)
     match rng.randrange(6):
         case 0:
             del container[key]
         case 1:
-            inside, taken = rng.choice(places)
+            inside, taken = rng.choice(found)
             container[key] = json.loads(json.dumps(inside[taken]))
         case 2:
             container[key] = [container[key]]
         case 3:
             container[key] = {str(key): container[key]}
         case 4:
-            foreign = _places(_value(other))
+            foreign = places(_value(other))
             inside, taken = rng.choice(foreign) if foreign else (ODD, 0)
             container[key] = inside[taken]
         case _:
@@ -126,10 +126,10 @@ def changes_a_value(body: bytes, other: bytes, rng: random.Random) -> bytes:
 def changes_a_text(body: bytes, _: bytes, rng: random.Random) -> bytes:
     """One text inside, cut, doubled, or with something odd in its middle."""
     value = _value(body)
-    places = [(inside, key) for inside, key in _places(value) if isinstance(inside[key], str)]
-    if not places:
+    found = [(inside, key) for inside, key in places(value) if isinstance(inside[key], str)]
+    if not found:
         return body
-    container, key = rng.choice(places)
+    container, key = rng.choice(found)
     text = container[key]
     at = rng.randrange(len(text) + 1)
     odd = str(rng.choice(ODD))[:400]
@@ -217,7 +217,7 @@ def check(kind: str, sent: Received, found: Reading) -> None:
 
 def _check_report(kind: str, report: Report, bodies: list[bytes], written: str) -> None:
     assert any(report.raw in body for body in bodies)
-    assert report.tag is None or (report.tag in written and ":" not in report.tag and report.tag)
+    assert report.tag is None or (_stands(report.tag, written) and ":" not in report.tag and report.tag)
     assert report.digest is None or _is_written(kind, report.digest, written)
     assert report.scope is not Scope.TAG or (report.tag and report.action in ("push", "delete"))
     assert report.scope is not Scope.MANIFEST or (report.digest and report.action == "delete")
@@ -232,6 +232,11 @@ def _check_report(kind: str, report: Report, bodies: list[bytes], written: str) 
             assert 0 <= value < 2**63
     for name in ("repository", "tag", "actor", "host", "id"):
         assert len((getattr(report, name) or "").encode()) <= 1024
+
+
+def _stands(tag: str, written: str) -> bool:
+    """As a text of its own, or as the tag of a reference: never as a part of something else."""
+    return re.search(rf"(?:^|[\x00:/]){re.escape(tag)}(?:$|[\x00@])", written) is not None
 
 
 def _is_written(kind: str, digest: str, written: str) -> bool:

@@ -7,10 +7,12 @@ import pytest
 from envelopes_on_disk import GENERATIONS, body, names
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mutations import Sample, places, samples
+from mutations import check as check_all
 
 from app.domain.events import Report, Scope
 from app.domain.text import storable
-from app.envelopes import Reading, Received, parse
+from app.envelopes import KINDS, Reading, Received, parse
 
 BODIES = [body(generation, name) for generation in GENERATIONS for name in sorted(names(generation))]
 DIGEST = "sha256:" + "5" * 64
@@ -74,6 +76,38 @@ def test_any_value_in_any_place(content: bytes, where: Any, odd: Any) -> None:
     inside[key] = odd
     found = read(json.dumps(envelope).encode())
     assert len(found.reports) + len(found.faults) == len(envelope["events"])
+
+
+SAMPLES = samples()
+
+
+@st.composite
+def spoilt(draw: st.DrawFn) -> tuple[Sample, Received]:
+    """What a sender of any kind sends, and the same with odd values in some places of body and headers."""
+    kind = draw(st.sampled_from(sorted({sample.kind for sample in SAMPLES})))
+    sample = draw(st.sampled_from([sample for sample in SAMPLES if sample.kind == kind]))
+    value = {"": json.loads(sample.sent.body)}
+    for _ in range(draw(st.integers(1, 3))):
+        inside, key = draw(st.sampled_from(places(value)))
+        inside[key] = draw(ODD)
+    headers = {key: draw(st.just(text) | st.text().map(storable)) for key, text in sample.sent.headers.items()}
+    return sample, Received(json.dumps(value[""]).encode(), headers)
+
+
+@settings(max_examples=1000)
+@given(sent=spoilt(), other=st.sampled_from(KINDS) | st.none())
+def test_any_value_in_any_place_of_any_sender(sent: tuple[Sample, Received], other: str | None) -> None:
+    sample, received = sent
+    kind = other or sample.kind
+    check_all(kind, received, parse(kind, received, sample.expressions))
+
+
+@given(sample=st.sampled_from(SAMPLES), at=st.integers(0, 4000), cut=st.integers(0, 60), put=st.binary(max_size=4))
+def test_bytes_changed_inside_any_body(sample: Sample, at: int, cut: int, put: bytes) -> None:
+    body = sample.sent.body
+    at %= len(body)
+    changed = Received(body[:at] + put + body[at + cut :], sample.sent.headers)
+    check_all(sample.kind, changed, parse(sample.kind, changed, sample.expressions))
 
 
 @pytest.mark.parametrize(
