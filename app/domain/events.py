@@ -22,8 +22,9 @@ class Report:
 
     `id` and `time_ns` (nanoseconds since 1970, UTC) are None where the source gives none. `host` is the registry's
     name as the payload has it, never a key. `repository` is empty where the event is about none. `tag` is a tag or
-    None: dialects turn a "tag" that is a digest into None and say so in `flags`. `raw` holds the exact bytes of this
-    one event, or of the body that tells several at once: `ordinal` counts these.
+    None: dialects turn a "tag" that is a digest into None and say so in `flags`. Of a delete only what its scope takes
+    is here: a tag without digest, or a digest without tag. `raw` holds the exact bytes of this one event, or of the
+    body that tells several at once: `ordinal` counts these.
     """
 
     raw: bytes

@@ -133,14 +133,15 @@ def placed(said: Said) -> Said:
 def report(raw: bytes, said: Said) -> Report:
     """What a sender said, fit to be stored. Raises FaultError where a key is too long, or the action is missing.
 
-    The digest that some say with the delete of a tag is left to `raw`: in a history of tags it would be a new one.
+    What a delete names beside what it takes is left to `raw`: the digest of a tag, which history would take for a new
+    one; the tag of a manifest, one of all that go with it.
     """
     if not said.action:
         raise FaultError("action: is missing")
     tag, digest, spoilt = _what(said)
     scope = _scope(said, tag, digest, bool(spoilt))
-    if said.action == "delete" and scope is Scope.TAG:
-        digest = None
+    if said.action == "delete" and scope is not None:
+        tag, digest = (tag, None) if scope is Scope.TAG else (None, digest)
     host, host_flags = _cut("host", said.host)
     actor, actor_flags = _cut("actor", said.actor)
     return Report(

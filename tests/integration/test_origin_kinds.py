@@ -81,11 +81,24 @@ def test_a_mapped_sender_is_taken_in(client: FlaskClient, engine: Engine, name: 
         ("angos", "manifest-push-tag", "tag-delete"),
         ("angos", "manifest-push-tag", "manifest-delete-digest"),
         ("jfrog", "pushed", "deleted"),
+        ("harbor", "push", "delete"),
+        ("harbor", "cloudevent-push", "cloudevent-delete"),
+        ("harbor", "push", "delete-image-of-harbor-1"),
+        ("acr", "push", "delete"),
+        ("acr", "grid-pushed", "grid-deleted"),
+        ("ghcr", "package-published", None),
+        ("msr", "tag-push", "tag-delete"),
+        ("msr", "tag-push", "manifest-delete"),
+        ("msr", "tag-push", "repo-deleted"),
     ],
 )
-def test_a_tag_comes_and_goes(client: FlaskClient, engine: Engine, kind: str, pushed: str, deleted: str) -> None:
+def test_a_tag_comes_and_goes(
+    client: FlaskClient, engine: Engine, kind: str, pushed: str, deleted: str | None
+) -> None:
     tell(client, kind, kind, pushed)
     assert [(row.tag, row.digest) for row in stored(engine, "tags")] == [("2.4.1", WEB)]
+    if deleted is None:
+        return  # this sender doesn't tell
     tell(client, kind, kind, deleted)
     assert [(row.tag, row.digest) for row in stored(engine, "tags")] == [("2.4.1", None)]
 
@@ -115,3 +128,28 @@ def test_a_mended_mapping_reads_what_is_in_quarantine(client: FlaskClient, engin
     mended = Origin("cloudevent-push", "generic", ("x.example",), expressions=Expressions("kind", "name"))
     assert retry(engine, row.id, replace(mended, expressions=None), POLICY).why == "the origin has no mapping:"
     assert retry(engine, row.id, mended, POLICY).events == 1
+
+
+@pytest.mark.parametrize(("kind", "pushed"), [("quay", "push"), ("dockerhub", "push"), ("gitea", "created-tag")])
+def test_a_push_without_a_digest_is_kept_and_moves_nothing_yet(
+    client: FlaskClient, engine: Engine, kind: str, pushed: str
+) -> None:
+    tell(client, kind, kind, pushed)
+    assert [(row.action, row.tag, row.digest) for row in stored(engine, "events")] == [("push", "2.4.1", None)]
+    assert stored(engine, "tags") == []
+
+
+def test_event_grid_is_answered_at_once_and_nothing_is_kept(client: FlaskClient, engine: Engine) -> None:
+    asked = {"eventType": "Microsoft.EventGrid.SubscriptionValidationEvent", "data": {"validationCode": "512d38b6"}}
+    for origin in ("acr", "auto"):
+        answer = client.post(f"/hooks/{origin}", json=[asked])
+        assert (answer.status_code, answer.get_json()) == (200, {"validationResponse": "512d38b6"})
+    assert (stored(engine, "events"), stored(engine, "quarantine")) == ([], [])
+
+
+def test_a_call_that_is_made_six_times_is_one_event(client: FlaskClient, engine: Engine) -> None:
+    for _ in range(6):
+        tell(client, "dockerhub", "dockerhub", "push")
+    (event,) = stored(engine, "events")
+    (origin,) = (row for row in stored(engine, "origins") if row.name == "dockerhub")
+    assert (event.tag, origin.repeats) == ("2.4.1", 5)

@@ -18,7 +18,7 @@ OCI = "application/vnd.oci.image.manifest.v1+json"
 T = 1772439330 * 10**9
 """2026-03-02T08:15:30Z"""
 YEAR_1 = -62135596800 * 10**9
-DAY = 86_400 * 10**9
+MINUTE, DAY = 60 * 10**9, 86_400 * 10**9
 
 Fields = dict[str, Any]
 
@@ -73,6 +73,8 @@ def msr(action: str, scope: Scope | None = None, **other: Any) -> Fields:
 
 MADE: Fields = {"time_ns": T + 1_607_337_713}
 """When MSR made the call, where what it tells has no time of its own."""
+REPOSITORY: Fields = {"host": None, "actor": "admin", "tag": None, "digest": None}
+LATER: Fields = {"time_ns": T + MINUTE}
 NOTHING: Fields = {"repository": "", "tag": None, "digest": None}
 PLAIN: Fields = {"host": None, "time_ns": None, "media_type": None, "size": None}
 UNTAGGED: Fields = {"tag": None}
@@ -87,13 +89,13 @@ SHAPES: dict[str, dict[str, list[Fields]]] = {
         "push-by-digest": [harbor("push", actor=CI, **UNTAGGED)],
         "push-proxy-cache": [harbor("push", actor="harbor#proxy-cache-service", **UNTAGGED)],
         "pull": [harbor("pull", actor=TRIVY)],
-        "delete": [harbor("delete", Scope.MANIFEST, JOB)],
-        "delete-untagged": [harbor("delete", Scope.MANIFEST, None, **UNTAGGED)],
+        "delete": [harbor("delete", Scope.MANIFEST, JOB, **UNTAGGED, **LATER)],
+        "delete-untagged": [harbor("delete", Scope.MANIFEST, None, **UNTAGGED, **LATER)],
         "push-image-of-harbor-1": [
             harbor("push", Scope.TAG, ordinal=0),
             harbor("push", Scope.TAG, ordinal=1, tag="2.4"),
         ],
-        "delete-image-of-harbor-1": [harbor("delete", Scope.TAG, **UNRESOLVED)],
+        "delete-image-of-harbor-1": [harbor("delete", Scope.TAG, **UNRESOLVED, **LATER)],
         "upload-chart": [harbor("upload-chart", tag="0.3.0", **UNRESOLVED)],
         "quota-exceeded": [harbor("quota-exceeded", actor=None, host=None, **UNTAGGED)],
         "scan-completed": [harbor("scan-completed", actor="auto", **UNTAGGED)],
@@ -110,7 +112,7 @@ SHAPES: dict[str, dict[str, list[Fields]]] = {
             cloud(3, "push", Scope.TAG, ordinal=1, tag="2.4"),
         ],
         "cloudevent-pull": [cloud(4, "pull", actor=TRIVY)],
-        "cloudevent-delete": [cloud(5, "delete", Scope.MANIFEST, JOB)],
+        "cloudevent-delete": [cloud(5, "delete", Scope.MANIFEST, JOB, **UNTAGGED, **LATER)],
         "cloudevent-quota-exceeded": [cloud(6, "quota-exceeded", actor=None, host=None, **UNTAGGED)],
         "cloudevent-scan-completed": [cloud(7, "scan-completed", actor="auto", **UNTAGGED)],
         "cloudevent-replication": [cloud(8, "replication-status-changed", actor="MANUAL", **NOTHING)],
@@ -165,7 +167,7 @@ SHAPES: dict[str, dict[str, list[Fields]]] = {
         "push": [acr(1, "push", Scope.TAG)],
         "push-masked": [acr(2, "push", flags=("bad-digest",), **UNRESOLVED)],
         "push-untagged": [acr(3, "push", **UNTAGGED)],
-        "delete": [acr(4, "delete", Scope.MANIFEST, "DELETE", **UNTAGGED)],
+        "delete": [acr(4, "delete", Scope.MANIFEST, "DELETE", **UNTAGGED, time_ns=T + MINUTE + 276_585_742)],
         "chart-push": [acr(5, "chart-push", None, None, **CHART)],
         "chart-delete": [acr(6, "chart-delete", None, None, **CHART)],
         "ping": [acr(7, "ping", None, None, **NOTHING)],
@@ -173,22 +175,22 @@ SHAPES: dict[str, dict[str, list[Fields]]] = {
         "grid-cloudevent-pushed": [grid(1, "push", Scope.TAG, actor="deploy")],
         "grid-cloudevents-pushed-and-deleted": [
             grid(2, "push", Scope.TAG),
-            grid(3, "delete", Scope.MANIFEST, "DELETE", **UNTAGGED),
+            grid(3, "delete", Scope.MANIFEST, "DELETE", **UNTAGGED, time_ns=T + MINUTE + 276_585_742),
         ],
         "grid-pushed": [grid(4, "push", Scope.TAG)],
-        "grid-deleted": [grid(5, "delete", Scope.MANIFEST, "DELETE", **UNTAGGED)],
+        "grid-deleted": [grid(5, "delete", Scope.MANIFEST, "DELETE", **UNTAGGED, time_ns=T + MINUTE + 276_585_742)],
         "grid-chart-pushed": [grid(6, "chart-push", None, None, **CHART)],
     },
     "msr": {
         "tag-push": [msr("push", Scope.TAG)],
         "tag-push-without-host": [msr("push", Scope.TAG, host=None, actor=None)],
         "tag-pull": [msr("pull", **MADE)],
-        "tag-delete": [msr("delete", Scope.TAG, **UNRESOLVED)],
+        "tag-delete": [msr("delete", Scope.TAG, **UNRESOLVED, **LATER)],
         "manifest-push": [msr("push", **UNTAGGED, **MADE)],
-        "manifest-delete": [msr("delete", Scope.MANIFEST, **UNTAGGED)],
+        "manifest-delete": [msr("delete", Scope.MANIFEST, **UNTAGGED, **LATER)],
         "scan-completed": [msr("scan-completed", actor=None, **UNRESOLVED, **MADE)],
-        "repo-created": [msr("repo-created", host=None, actor="admin", tag=None, digest=None, **MADE)],
-        "repo-deleted": [msr("delete", Scope.REPOSITORY, host=None, actor="admin", tag=None, digest=None, **MADE)],
+        "repo-created": [msr("repo-created", **REPOSITORY, **MADE)],
+        "repo-deleted": [msr("delete", Scope.REPOSITORY, **REPOSITORY, time_ns=T + MINUTE + 1_607_337_713)],
         "scanner-updated": [msr("scanner-update-completed", host=None, actor=None, **NOTHING, **MADE)],
     },
 }
