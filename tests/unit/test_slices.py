@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.envelopes.slices import NotAnEnvelopeError, members
+from app.envelopes.slices import NotAnEnvelopeError, elements, members
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(st.characters()),
@@ -83,3 +83,27 @@ def test_too_deep_and_too_long_have_errors_of_their_own() -> None:
         members('{"events": [' + "[" * 100_000, "events")
     with pytest.raises(ValueError, match="integer string conversion"):
         members('{"events": [' + "1" * 5000 + "]}", "events")
+
+
+@given(items=st.lists(VALUES, max_size=5), indent=st.sampled_from([None, 0, 3, "\t", "\r\n "]))
+def test_elements_are_what_json_reads(items: list[Any], indent: Any) -> None:
+    text = json.dumps(items, indent=indent)
+    found = elements(f" \n{text}\t")
+    assert [value for _source, value in found] == items
+    assert [json.loads(source) for source, _value in found] == items
+    assert all(source in text for source, _value in found)
+
+
+@given(st.text(alphabet='{}[]":,a1-.\\u \n', max_size=40) | st.text(max_size=40))
+def test_an_array_is_read_where_json_reads_one(text: str) -> None:
+    try:
+        wanted = json.loads(text)
+    except ValueError:
+        with pytest.raises(JSONDecodeError):
+            elements(text)
+        return
+    if isinstance(wanted, list):
+        assert [value for _source, value in elements(text)] == wanted
+    else:
+        with pytest.raises(NotAnEnvelopeError):
+            elements(text)
