@@ -19,7 +19,7 @@ from app.sinks.sink import Message, Outcome
 _PERMANENT = (400, 403, 404, 410)
 _REASON = re.compile(rb"[a-z0-9_]{1,60}")
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "`": "'"}
-_LINK_ESCAPES = {"&": "&amp;", "<": "%3C", ">": "%3E", "|": "%7C"}
+_LINK_ESCAPES = {"&": "&amp;", "<": "%3C", ">": "%3E", "|": "%7C", "`": "%60"}
 _TEXT_MAX = 250
 _LINK_MAX = 600
 

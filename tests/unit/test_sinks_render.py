@@ -91,7 +91,7 @@ def test_markup_is_shown_and_not_obeyed(slack: Slack) -> None:
 @pytest.mark.parametrize(
     ("link", "shown"),
     [
-        ("https://h/?a=1&b=<x>|y", "\n<https://h/?a=1&amp;b=%3Cx%3E%7Cy|Details>"),
+        ("https://h/?a=1&b=<x>|`y", "\n<https://h/?a=1&amp;b=%3Cx%3E%7C%60y|Details>"),
         ("javascript:alert(1)", ""),
         ("https://h/ <!channel>", ""),
         ("https://h/" + "x" * 1000, ""),
