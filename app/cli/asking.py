@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from app.cli.context import Context
+from app.domain.access import EVERYTHING, AccessScope
 from app.domain.errors import TagtrailError
 from app.domain.names import Reference
 from app.domain.text import printable
@@ -74,10 +75,13 @@ def listing(command: F) -> F:
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON: an array of objects, or one object.")
 
 
-def ask(context: Context, page: Callable[[Connection, Any, Paging], Page[Any]], asked: Any, limit: int) -> Page[Any]:
+Question = Callable[[Connection, AccessScope, Any, Paging], Page[Any]]
+
+
+def ask(context: Context, page: Question, asked: Any, limit: int) -> Page[Any]:
     """The first page of a list; says on stderr if there is more."""
     with asking(context) as connection:
-        found = page(connection, asked, Paging(limit))
+        found = page(connection, EVERYTHING, asked, Paging(limit))
     if found.next is not None:
         click.echo(f"(the newest {limit}; --limit shows more)", err=True)
     return found

@@ -7,6 +7,7 @@ import click
 from app.cli.asking import MOMENT, NothingKnownError, ask, asking, listing
 from app.cli.context import Context, pass_context
 from app.cli.tables import When, print_facts, print_json, print_table, print_text
+from app.domain.access import EVERYTHING
 from app.domain.deliveries import Status
 from app.store.queries import deliveries as queries
 from app.store.queries.deliveries import DeliveryFilter, DeliveryLine, DeliveryStory, ToldLine
@@ -52,7 +53,7 @@ def _last(line: DeliveryLine) -> str | None:
 
 def _show_one(context: Context, identity: str, *, as_json: bool) -> None:
     with asking(context) as connection:
-        found = queries.one(connection, identity)
+        found = queries.one(connection, EVERYTHING, identity)
     if found is None:
         raise NothingKnownError(f"no delivery {identity!r}; `tagtrail deliveries` lists them")
     if as_json:

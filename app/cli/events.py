@@ -8,6 +8,7 @@ import click
 from app.cli.asking import MOMENT, NothingKnownError, ask, asking, listing
 from app.cli.context import Context, pass_context
 from app.cli.tables import When, print_json, print_table, print_text
+from app.domain.access import EVERYTHING
 from app.store.queries import events as queries
 from app.store.queries.events import EventFilter
 
@@ -46,7 +47,7 @@ def events(context: Context, /, raw: int | None, limit: int, as_json: bool, **as
 
 def _print_raw(context: Context, seq: int) -> None:
     with asking(context) as connection:
-        found = queries.one(connection, seq)
+        found = queries.one(connection, EVERYTHING, seq)
     if found is None:
         raise NothingKnownError(f"there is no event {seq}")
     if sys.stdout.isatty():

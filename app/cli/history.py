@@ -5,6 +5,7 @@ import click
 from app.cli.asking import MOMENT, REFERENCE, NothingKnownError, ask, asking, listing
 from app.cli.context import Context, pass_context
 from app.cli.tables import When, print_facts, print_json, print_table
+from app.domain.access import EVERYTHING
 from app.domain.changes import TagKey
 from app.domain.names import Reference
 from app.domain.text import printable
@@ -40,7 +41,7 @@ def history(context: Context, /, reference: Reference, at_ns: int | None, **opti
 
 def _only_registry(context: Context, repository: str) -> str:
     with asking(context) as connection:
-        found = registries_with(connection, repository)
+        found = registries_with(connection, EVERYTHING, repository)
     if not found:
         raise NothingKnownError(f"no registry has told of {repository}")
     if len(found) > 1:
@@ -61,7 +62,7 @@ def _show_lines(lines: tuple[ChangeLine, ...]) -> None:
 
 def _show_moment(context: Context, key: TagKey, at_ns: int, *, as_json: bool) -> None:
     with asking(context) as connection:
-        found = changes.at(connection, key, at_ns)
+        found = changes.at(connection, EVERYTHING, key, at_ns)
     if found is None:
         raise NothingKnownError("this tag has no history")
     if as_json:

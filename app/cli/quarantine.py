@@ -9,6 +9,7 @@ from app.bootstrap import policy
 from app.cli.asking import NothingKnownError, as_json, ask, asking, listing
 from app.cli.context import Context, pass_context
 from app.cli.tables import When, print_facts, print_json, print_table, print_text
+from app.domain.access import EVERYTHING
 from app.domain.plain import plain
 from app.store import quarantine as stored
 from app.store.queries import quarantine as queries
@@ -53,7 +54,7 @@ def _resolved(line: QuarantineLine) -> When | None:
 def show(context: Context, identity: str, as_json: bool) -> None:
     """Show one entry and as much of its body as was kept."""
     with asking(context) as connection:
-        found = queries.one(connection, identity)
+        found = queries.one(connection, EVERYTHING, identity)
     if found is None:
         raise NothingKnownError(f"no entry {identity!r}; `tagtrail quarantine list` lists them")
     line, body = found

@@ -7,6 +7,7 @@ import click
 from app.cli.asking import NothingKnownError, as_json, asking
 from app.cli.context import Context, pass_context
 from app.cli.tables import When, print_facts, print_json, print_table
+from app.domain.access import EVERYTHING
 from app.domain.digests import is_digest
 from app.store.engine import Connection
 from app.store.queries import digests
@@ -25,7 +26,7 @@ _BEGINNING = re.compile(r"(?:sha256:)?([0-9a-f]{6,64})")
 def who(context: Context, digest: str, as_json: bool) -> None:
     """Who pushed DIGEST, and which tags point to it or ever did. The first six characters of a sha256 may do."""
     with asking(context) as connection:
-        found = digests.story(connection, _whole(connection, digest.strip()), MOST)
+        found = digests.story(connection, EVERYTHING, _whole(connection, digest.strip()), MOST)
     if found is None:
         raise NothingKnownError("nobody has told of this digest")
     if as_json:
@@ -40,7 +41,7 @@ def _whole(connection: Connection, text: str) -> str:
     beginning = _BEGINNING.fullmatch(text.lower())
     if beginning is None:
         raise click.UsageError("write a digest, or at least six hex characters of the beginning of a sha256 digest")
-    found = digests.starting_with(connection, f"sha256:{beginning[1]}", _SHOWN + 1)
+    found = digests.starting_with(connection, EVERYTHING, f"sha256:{beginning[1]}", _SHOWN + 1)
     if not found:
         raise NothingKnownError(f"nobody has told of a digest that begins with {beginning[1]}")
     if len(found) > 1:

@@ -58,8 +58,13 @@ def glob_matches(pattern: str, text: str) -> bool:
     return _compiled(pattern).fullmatch(text) is not None
 
 
-@lru_cache(maxsize=4096)
-def _compiled(pattern: str) -> re.Pattern[str]:
+def glob_expression(pattern: str) -> str:
+    """A regular expression for the whole text, as both Python and PostgreSQL (ARE) read it."""
     parts = re.split(r"(\*\*|\*|\?)", pattern)
     known = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return re.compile("".join(known.get(part, re.escape(part)) for part in parts), re.DOTALL)
+    return "".join([r"(?s)\A", *(known.get(part, re.escape(part)) for part in parts), r"\Z"])
+
+
+@lru_cache(maxsize=4096)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(glob_expression(pattern))

@@ -12,12 +12,14 @@ from typing import Any
 from flask import Blueprint, Response
 
 from app.bootstrap import Services
+from app.domain.access import AccessScope
 from app.domain.changes import TagKey
 from app.domain.digests import Digest
 from app.domain.plain import plain
 from app.store.engine import Connection, reading
 from app.store.queries import changes, deliveries, digests, events, quarantine, tags
 from app.store.queries.paging import CursorError, Page, Paging
+from app.web.callers import scope
 from app.web.headers import harden
 from app.web.parameters import (
     ChangeParameters,
@@ -38,7 +40,7 @@ class Listing:
     """What may be asked of a list, and what answers."""
 
     parameters: Any
-    page: Callable[[Connection, Any, Paging], Page[Any]]
+    page: Callable[[Connection, AccessScope, Any, Paging], Page[Any]]
 
 
 LISTINGS: Mapping[str, Listing] = {
@@ -74,7 +76,7 @@ def _lister(services: Services, listing: Listing) -> Callable[[], Response]:
     def answer() -> Response:
         asked = listing.parameters.read()
         with reading(services.engine) as connection:
-            return _json(listing.page(connection, asked.filter(), asked.paging))
+            return _json(listing.page(connection, scope(), asked.filter(), asked.paging))
 
     return answer
 
@@ -85,28 +87,28 @@ def _add_single_things(routes: Blueprint, services: Services) -> None:
         asked = MomentParameters.read()
         key = TagKey(asked.registry, asked.repository, asked.tag)
         with reading(services.engine) as connection:
-            found = changes.at(connection, key, asked.at_ns)
+            found = changes.at(connection, scope(), key, asked.at_ns)
         return problem(404, "this tag has no history") if found is None else _json(found)
 
     @routes.get("/digests/<path:digest>")
     def digest_story(digest: str) -> Response:
         asked, wanted = LimitParameters.read(), str(Digest.parse(digest))
         with reading(services.engine) as connection:
-            found = digests.story(connection, wanted, asked.limit)
+            found = digests.story(connection, scope(), wanted, asked.limit)
         return problem(404, "nobody has told of this digest") if found is None else _json(found)
 
     @routes.get("/deliveries/<identity>")
     def delivery(identity: str) -> Response:
         NoParameters.read()
         with reading(services.engine) as connection:
-            found = deliveries.one(connection, identity)
+            found = deliveries.one(connection, scope(), identity)
         return problem(404, "there is no such delivery") if found is None else _json(found)
 
     @routes.get("/quarantine/<identity>")
     def quarantined(identity: str) -> Response:
         NoParameters.read()
         with reading(services.engine) as connection:
-            found = quarantine.one(connection, identity)
+            found = quarantine.one(connection, scope(), identity)
         if found is None:
             return problem(404, "there is no such entry")
         line, body = found
@@ -120,14 +122,14 @@ def _add_bytes(routes: Blueprint, services: Services) -> None:
     def raw_event(seq: int) -> Response:
         NoParameters.read()
         with reading(services.engine) as connection:
-            found = events.one(connection, seq)
+            found = events.one(connection, scope(), seq)
         return problem(404, "there is no such event") if found is None else Response(found[1], mimetype=_JSON)
 
     @routes.get("/quarantine/<identity>/raw")
     def raw_body(identity: str) -> Response:
         NoParameters.read()
         with reading(services.engine) as connection:
-            found = quarantine.one(connection, identity)
+            found = quarantine.one(connection, scope(), identity)
         if found is None:
             return problem(404, "there is no such entry")
         headers = {"Content-Disposition": "attachment"}

@@ -16,6 +16,7 @@ from app.store.queries import changes, deliveries, digests, tags
 from app.store.queries.paging import Page, Paging
 from app.store.queries.tags import TagFilter
 from app.web.band import band
+from app.web.callers import scope
 from app.web.headers import harden
 from app.web.parameters import ChangeParameters, DeliveryParameters, NoParameters, TagPageParameters
 from app.web.shown import equip
@@ -79,7 +80,7 @@ def _links(page: Page[Any]) -> dict[str, Any]:
 def _timeline(services: Services) -> str:
     asked = ChangeParameters.read(blank_is_absent=True)
     with reading(services.engine) as connection:
-        found = changes.page(connection, asked.filter(), asked.paging)
+        found = changes.page(connection, scope(), asked.filter(), asked.paging)
     return render_template(
         "timeline.html",
         lines=found.items,
@@ -93,9 +94,10 @@ def _tag(services: Services) -> str:
     asked = TagPageParameters.read(blank_is_absent=True)
     key = TagKey(asked.registry, asked.repository, asked.tag)
     with reading(services.engine) as connection:
-        found = changes.page(connection, asked.filter(), asked.paging)
-        present = tags.page(connection, TagFilter(key.registry, key.repository, key.tag, removed=True), Paging(1)).items
-        then = None if asked.at_ns is None else changes.at(connection, key, asked.at_ns)
+        found = changes.page(connection, scope(), asked.filter(), asked.paging)
+        of_tag = TagFilter(key.registry, key.repository, key.tag, removed=True)
+        present = tags.page(connection, scope(), of_tag, Paging(1)).items
+        then = None if asked.at_ns is None else changes.at(connection, scope(), key, asked.at_ns)
     if not found.items and not present:
         abort(404, "this tag has no history here")
     newest_ns = found.items[0].time_ns if found.items else 0
@@ -116,7 +118,7 @@ def _digest(services: Services, text: str) -> str:
     NoParameters.read()
     wanted = str(Digest.parse(text))
     with reading(services.engine) as connection:
-        found = digests.story(connection, wanted, MOST_ON_A_PAGE)
+        found = digests.story(connection, scope(), wanted, MOST_ON_A_PAGE)
     if found is None:
         abort(404, "nobody has told of this digest")
     return render_template("digest.html", story=found)
@@ -125,7 +127,7 @@ def _digest(services: Services, text: str) -> str:
 def _deliveries(services: Services) -> str:
     asked = DeliveryParameters.read(blank_is_absent=True)
     with reading(services.engine) as connection:
-        found = deliveries.page(connection, asked.filter(), asked.paging)
+        found = deliveries.page(connection, scope(), asked.filter(), asked.paging)
     return render_template(
         "deliveries.html", lines=found.items, statuses=[status.value for status in Status], **_links(found)
     )
@@ -134,7 +136,7 @@ def _deliveries(services: Services) -> str:
 def _delivery(services: Services, identity: str) -> str:
     NoParameters.read()
     with reading(services.engine) as connection:
-        found = deliveries.one(connection, identity)
+        found = deliveries.one(connection, scope(), identity)
     if found is None:
         abort(404, "there is no such delivery")
     return render_template("delivery.html", story=found, delivery=found.delivery)

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from reading_app import client_of
 from sqlalchemy import Engine
 
+from app.domain.access import EVERYTHING
 from app.domain.links import tag_page
 from app.store import engine as engines
 from app.store.queries import changes
@@ -205,7 +206,7 @@ def test_a_band_keeps_within_its_bounds(client: FlaskClient, engine: Engine) -> 
     take_in(engine, an_event(second=0), an_event(second=1, digest=B), an_event(second=2, digest=None, action="delete"),
             an_event(second=10**6, digest=A))
     with engines.reading(engine) as connection:
-        newest_first = changes.page(connection, ChangeFilter(), Paging()).items
+        newest_first = changes.page(connection, EVERYTHING, ChangeFilter(), Paging()).items
     found = band(newest_first, moment(10**6))
     assert [segment.tone for segment in found] == [0, 1, None, 0]
     assert all(segment.width >= THINNEST and 0 <= segment.left <= 100 - segment.width for segment in found)

@@ -10,6 +10,7 @@ from builders import HOST, A, B, C, an_event, moment, take_in
 from sqlalchemy import Connection, Engine
 from sqlalchemy.event import listens_for
 
+from app.domain.access import EVERYTHING
 from app.domain.changes import TagKey
 from app.domain.origins import Origin
 from app.envelopes import Received
@@ -75,7 +76,7 @@ def seconds(page: Page[Any]) -> list[float]:
     ],
 )
 def test_events_are_filtered(connection: Connection, asked: EventFilter, expected: list[int]) -> None:
-    assert seconds(events.page(connection, asked, Paging())) == expected
+    assert seconds(events.page(connection, EVERYTHING, asked, Paging())) == expected
 
 
 @pytest.mark.parametrize(
@@ -96,11 +97,11 @@ def test_events_are_filtered(connection: Connection, asked: EventFilter, expecte
     ],
 )
 def test_changes_are_filtered(connection: Connection, asked: ChangeFilter, expected: list[int]) -> None:
-    assert seconds(changes.page(connection, asked, Paging())) == expected
+    assert seconds(changes.page(connection, EVERYTHING, asked, Paging())) == expected
 
 
 def test_a_change_says_where_its_event_came_from(connection: Connection) -> None:
-    (line,) = changes.page(connection, ChangeFilter(kind="moved"), Paging()).items
+    (line,) = changes.page(connection, EVERYTHING, ChangeFilter(kind="moved"), Paging()).items
     assert (line.before, line.after, line.actor) == (A, B, "bob")
     assert (line.request_addr, line.user_agent) == ("192.0.2.8:1", "docker/28.1.1 go/go1.24")
 
@@ -108,29 +109,29 @@ def test_a_change_says_where_its_event_came_from(connection: Connection) -> None
 def test_void_lines_only_when_asked(engine: Engine) -> None:
     take_in(engine, stable(0, A), stable(20, B), stable(10, B))
     with reading(engine) as connection:
-        assert seconds(changes.page(connection, ChangeFilter(), Paging())) == [10, 0]
-        assert seconds(changes.page(connection, ChangeFilter(void=True), Paging())) == [20, 10, 0]
-        assert seconds(changes.page(connection, ChangeFilter(kind="void"), Paging())) == [20]
-        assert seconds(changes.page(connection, ChangeFilter(digest=B, void=True), Paging())) == [20, 10]
+        assert seconds(changes.page(connection, EVERYTHING, ChangeFilter(), Paging())) == [10, 0]
+        assert seconds(changes.page(connection, EVERYTHING, ChangeFilter(void=True), Paging())) == [20, 10, 0]
+        assert seconds(changes.page(connection, EVERYTHING, ChangeFilter(kind="void"), Paging())) == [20]
+        assert seconds(changes.page(connection, EVERYTHING, ChangeFilter(digest=B, void=True), Paging())) == [20, 10]
 
 
 def test_an_event_with_its_bytes(connection: Connection) -> None:
-    newest = events.page(connection, EventFilter(), Paging(1)).items[0]
-    found = events.one(connection, newest.seq)
+    newest = events.page(connection, EVERYTHING, EventFilter(), Paging(1)).items[0]
+    found = events.one(connection, EVERYTHING, newest.seq)
     assert found is not None
     line, raw = found
     assert line == newest
     assert b'"tag": "latest"' in raw
-    assert [events.one(connection, seq) for seq in (0, 999, -1, 2**63)] == [None] * 4
+    assert [events.one(connection, EVERYTHING, seq) for seq in (0, 999, -1, 2**63)] == [None] * 4
 
 
 LISTS: list[Callable[[Connection, Paging], Page[Any]]] = [
-    lambda connection, paging: events.page(connection, EventFilter(), paging),
-    lambda connection, paging: events.page(connection, EventFilter(repository="shop/web"), paging),
-    lambda connection, paging: changes.page(connection, ChangeFilter(), paging),
-    lambda connection, paging: changes.page(connection, ChangeFilter(digest=B), paging),
-    lambda connection, paging: tags.page(connection, TagFilter(removed=True), paging),
-    lambda connection, paging: digests.periods(connection, A, paging),
+    lambda connection, paging: events.page(connection, EVERYTHING, EventFilter(), paging),
+    lambda connection, paging: events.page(connection, EVERYTHING, EventFilter(repository="shop/web"), paging),
+    lambda connection, paging: changes.page(connection, EVERYTHING, ChangeFilter(), paging),
+    lambda connection, paging: changes.page(connection, EVERYTHING, ChangeFilter(digest=B), paging),
+    lambda connection, paging: tags.page(connection, EVERYTHING, TagFilter(removed=True), paging),
+    lambda connection, paging: digests.periods(connection, EVERYTHING, A, paging),
 ]
 
 
@@ -161,7 +162,7 @@ def test_one_instant_is_paged_without_loss(engine: Engine) -> None:
     with reading(engine) as connection:
         cursor, found = None, []
         for _ in range(10):
-            page = changes.page(connection, ChangeFilter(kind="removed"), Paging(2, cursor))
+            page = changes.page(connection, EVERYTHING, ChangeFilter(kind="removed"), Paging(2, cursor))
             found += [line.tag for line in page.items]
             cursor = page.next
             if cursor is None:
@@ -176,23 +177,23 @@ def test_one_instant_is_paged_without_loss(engine: Engine) -> None:
 )
 def test_a_foreign_cursor_is_refused(connection: Connection, cursor: str) -> None:
     with pytest.raises(CursorError, match="not a cursor"):
-        events.page(connection, EventFilter(), Paging(cursor=cursor))
+        events.page(connection, EVERYTHING, EventFilter(), Paging(cursor=cursor))
 
 
 def test_a_cursor_with_nul_is_refused(connection: Connection) -> None:
     with pytest.raises(CursorError):
-        tags.page(connection, TagFilter(), Paging(cursor=encode(["a\0", "b", "c"])))
+        tags.page(connection, EVERYTHING, TagFilter(), Paging(cursor=encode(["a\0", "b", "c"])))
 
 
 def test_tags_and_tombstones(engine: Engine) -> None:
     take_in(engine, stable(10), stable(20, None), an_event(second=5, tag="kept", digest=B))
     with reading(engine) as connection:
-        (kept,) = tags.page(connection, TagFilter(), Paging()).items
+        (kept,) = tags.page(connection, EVERYTHING, TagFilter(), Paging()).items
         assert (kept.tag, kept.digest, kept.since_ns) == ("kept", B, moment(5))
         assert (kept.actor, kept.kind, kept.origin) == ("alice", "created", "prod")
-        both = tags.page(connection, TagFilter(repository="shop/web", removed=True), Paging()).items
+        both = tags.page(connection, EVERYTHING, TagFilter(repository="shop/web", removed=True), Paging()).items
         assert [(line.tag, line.digest) for line in both] == [("kept", B), ("stable", None)]
-        assert tags.page(connection, TagFilter(digest=A), Paging()).items == ()
+        assert tags.page(connection, EVERYTHING, TagFilter(digest=A), Paging()).items == ()
 
 
 @pytest.mark.parametrize(
@@ -209,7 +210,7 @@ def test_tags_and_tombstones(engine: Engine) -> None:
 )
 def test_a_tag_at_a_moment(connection: Connection, second: float, expected: tuple[Any, ...]) -> None:
     state, digest, since, until, actor = expected
-    found = changes.at(connection, STABLE, moment(second))
+    found = changes.at(connection, EVERYTHING, STABLE, moment(second))
     assert found is not None
     assert (found.state, found.digest, found.ambiguous) == (state, digest, False)
     assert found.since_ns == (None if since is None else moment(since))
@@ -218,8 +219,8 @@ def test_a_tag_at_a_moment(connection: Connection, second: float, expected: tupl
 
 
 def test_a_tag_without_history_has_no_moment(connection: Connection) -> None:
-    assert changes.at(connection, TagKey(HOST, "shop/web", "never"), moment(10)) is None
-    assert changes.at(connection, TagKey("docker.io", "shop/web", "stable"), moment(10)) is None
+    assert changes.at(connection, EVERYTHING, TagKey(HOST, "shop/web", "never"), moment(10)) is None
+    assert changes.at(connection, EVERYTHING, TagKey("docker.io", "shop/web", "stable"), moment(10)) is None
 
 
 STEPS = {
@@ -239,11 +240,11 @@ def test_ambiguity_agrees_with_the_fold(engine: Engine) -> None:
         take_in(engine, stable(0, A, **here), stable(0, B, **here), an_event(**here | STEPS[first]),
                 an_event(second=apart, **here | STEPS[second]))
     with reading(engine) as connection:
-        present = tags.page(connection, TagFilter(removed=True), Paging(1000)).items
+        present = tags.page(connection, EVERYTHING, TagFilter(removed=True), Paging(1000)).items
         assert len(present) == len(cases)
         assert {line.ambiguous for line in present} == {True, False}
         for line in present:
-            found = changes.at(connection, TagKey(HOST, line.repository, "stable"), moment(100))
+            found = changes.at(connection, EVERYTHING, TagKey(HOST, line.repository, "stable"), moment(100))
             assert found is not None
             case = cases[int(line.repository.removeprefix("case/"))]
             assert (case, found.digest, found.ambiguous) == (case, line.digest, line.ambiguous)
@@ -252,18 +253,18 @@ def test_ambiguity_agrees_with_the_fold(engine: Engine) -> None:
 def test_ambiguity_of_the_past(engine: Engine) -> None:
     take_in(engine, stable(0, A), stable(0, B), stable(10, C))
     with reading(engine) as connection:
-        found = [changes.at(connection, STABLE, moment(second)) for second in (0, 5, 10)]
+        found = [changes.at(connection, EVERYTHING, STABLE, moment(second)) for second in (0, 5, 10)]
     assert [moment and moment.ambiguous for moment in found] == [True, True, False]
 
 
 def test_registries_that_know_a_repository(connection: Connection) -> None:
-    assert registries_with(connection, "shop/web") == ["docker.io", HOST]
-    assert registries_with(connection, "shop/api") == [HOST]
-    assert registries_with(connection, "nobody/knows") == []
+    assert registries_with(connection, EVERYTHING, "shop/web") == ["docker.io", HOST]
+    assert registries_with(connection, EVERYTHING, "shop/api") == [HOST]
+    assert registries_with(connection, EVERYTHING, "nobody/knows") == []
 
 
 def test_the_story_of_a_digest(connection: Connection) -> None:
-    found = digests.story(connection, B, 100)
+    found = digests.story(connection, EVERYTHING, B, 100)
     assert found is not None
     assert found.first_push is not None
     assert (found.first_push.actor, found.first_push.time_ns) == ("bob", moment(20))
@@ -276,33 +277,33 @@ def test_the_story_of_a_digest(connection: Connection) -> None:
     ]
     places = [(place.registry, place.repository) for place in found.repositories]
     assert places == [("docker.io", "shop/web"), (HOST, "shop/api"), (HOST, "shop/web")]
-    assert digests.story(connection, C, 100) is None
+    assert digests.story(connection, EVERYTHING, C, 100) is None
 
 
 def test_a_digest_twice_on_one_tag_has_two_periods(connection: Connection) -> None:
-    found = digests.periods(connection, A, Paging())
+    found = digests.periods(connection, EVERYTHING, A, Paging())
     assert [(line.since_ns, line.until_ns) for line in found.items] == [(moment(40), None), (moment(10), moment(20))]
 
 
 def test_a_void_line_ends_no_period(engine: Engine) -> None:
     take_in(engine, stable(0, A), stable(20, B), stable(10, B))
     with reading(engine) as connection:
-        (found,) = digests.periods(connection, B, Paging()).items
+        (found,) = digests.periods(connection, EVERYTHING, B, Paging()).items
     assert (found.since_ns, found.until_ns) == (moment(10), None)
 
 
 def test_a_period_within_one_instant(engine: Engine) -> None:
     take_in(engine, stable(0, A, id="1"), stable(0, B, id="2"))
     with reading(engine) as connection:
-        (found,) = digests.periods(connection, A, Paging()).items
+        (found,) = digests.periods(connection, EVERYTHING, A, Paging()).items
     assert (found.since_ns, found.until_ns) == (moment(0), moment(0))
 
 
 def test_digests_by_their_beginning(connection: Connection) -> None:
-    assert digests.starting_with(connection, "sha256:bbbbbb", 5) == [B]
-    assert digests.starting_with(connection, "sha256:", 5) == [A, B]
-    assert digests.starting_with(connection, "sha256:", 1) == [A]
-    assert digests.starting_with(connection, "sha256:abc", 5) == []
+    assert digests.starting_with(connection, EVERYTHING, "sha256:bbbbbb", 5) == [B]
+    assert digests.starting_with(connection, EVERYTHING, "sha256:", 5) == [A, B]
+    assert digests.starting_with(connection, EVERYTHING, "sha256:", 1) == [A]
+    assert digests.starting_with(connection, EVERYTHING, "sha256:abc", 5) == []
 
 
 def test_the_quarantine(engine: Engine) -> None:
@@ -312,15 +313,15 @@ def test_the_quarantine(engine: Engine) -> None:
         quarantined.add(connection, [first, second])
         quarantined.resolve(connection, first.id, moment(5))
     with reading(engine) as connection:
-        open_ones = quarantine.page(connection, QuarantineFilter(), Paging()).items
+        open_ones = quarantine.page(connection, EVERYTHING, QuarantineFilter(), Paging()).items
         assert [line.id for line in open_ones] == [second.id]
-        every = quarantine.page(connection, QuarantineFilter(resolved=True), Paging()).items
+        every = quarantine.page(connection, EVERYTHING, QuarantineFilter(resolved=True), Paging()).items
         assert [line.resolved_ns for line in every] == [None, moment(5)]
-        assert quarantine.page(connection, QuarantineFilter(origin="hub"), Paging()).items == ()
-        found = quarantine.one(connection, first.id)
+        assert quarantine.page(connection, EVERYTHING, QuarantineFilter(origin="hub"), Paging()).items == ()
+        found = quarantine.one(connection, EVERYTHING, first.id)
         assert found is not None
         assert (found[0].length, found[1]) == (3, b"one")
-        assert quarantine.one(connection, "nul\0") is None
+        assert quarantine.one(connection, EVERYTHING, "nul\0") is None
 
 
 def test_no_question_reads_a_whole_table(tmp_path: Path) -> None:
@@ -344,19 +345,19 @@ def test_no_question_reads_a_whole_table(tmp_path: Path) -> None:
 
 
 def ask_everything(connection: Connection) -> None:
-    event_cursor = events.page(connection, EventFilter(), Paging(1)).next
+    event_cursor = events.page(connection, EVERYTHING, EventFilter(), Paging(1)).next
     for asked in (EventFilter(), EventFilter(repository="shop/web"), EventFilter(digest=B), EventFilter(actor="bob")):
-        events.page(connection, asked, Paging(10))
-        events.page(connection, asked, Paging(10, event_cursor))
-    change_cursor = changes.page(connection, ChangeFilter(), Paging(1)).next
+        events.page(connection, EVERYTHING, asked, Paging(10))
+        events.page(connection, EVERYTHING, asked, Paging(10, event_cursor))
+    change_cursor = changes.page(connection, EVERYTHING, ChangeFilter(), Paging(1)).next
     for about in (ChangeFilter(), ChangeFilter(repository="shop/web", tag="stable"), ChangeFilter(digest=B)):
-        changes.page(connection, about, Paging(10))
-        changes.page(connection, about, Paging(10, change_cursor))
-    tags.page(connection, TagFilter(repository="shop/web"), Paging(10))
-    tags.page(connection, TagFilter(digest=B), Paging(10))
-    changes.at(connection, STABLE, moment(20))
-    digests.story(connection, B, 10)
-    digests.starting_with(connection, "sha256:bbbbbb", 5)
-    deliveries.page(connection, DeliveryFilter(), Paging(10))
-    quarantine.page(connection, QuarantineFilter(), Paging(10))
-    registries_with(connection, "shop/web")
+        changes.page(connection, EVERYTHING, about, Paging(10))
+        changes.page(connection, EVERYTHING, about, Paging(10, change_cursor))
+    tags.page(connection, EVERYTHING, TagFilter(repository="shop/web"), Paging(10))
+    tags.page(connection, EVERYTHING, TagFilter(digest=B), Paging(10))
+    changes.at(connection, EVERYTHING, STABLE, moment(20))
+    digests.story(connection, EVERYTHING, B, 10)
+    digests.starting_with(connection, EVERYTHING, "sha256:bbbbbb", 5)
+    deliveries.page(connection, EVERYTHING, DeliveryFilter(), Paging(10))
+    quarantine.page(connection, EVERYTHING, QuarantineFilter(), Paging(10))
+    registries_with(connection, EVERYTHING, "shop/web")

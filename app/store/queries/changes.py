@@ -5,10 +5,11 @@ from typing import Any, Literal
 
 from sqlalchemy import CompoundSelect, Connection, and_, func, select, union
 
+from app.domain.access import AccessScope
 from app.domain.changes import ABSENT, Kind, TagKey
 from app.domain.events import Scope
 from app.domain.text import storable
-from app.store.queries.conditions import equal, in_repository, storable_ns, within
+from app.store.queries.conditions import equal, in_repository, in_scope, storable_ns, within
 from app.store.queries.paging import AnyRow, Key, Page, Paging, fetch
 from app.store.schema import changes, events
 
@@ -89,9 +90,10 @@ KEY = Key((*ORDER, changes.c.id))
 IS_LINE = changes.c.kind != Kind.VOID.value
 
 
-def page(connection: Connection, asked: ChangeFilter, paging: Paging) -> Page[ChangeLine]:
+def page(connection: Connection, scope: AccessScope, asked: ChangeFilter, paging: Paging) -> Page[ChangeLine]:
     """Changes, newest first. Raises CursorError."""
     query = _LINES.where(
+        *in_scope(changes, scope),
         *in_repository(connection, changes, asked.registry, asked.repository),
         *equal(changes, asked, ("tag", "actor", "kind", "origin")),
         *within(changes.c.time_ns, asked.since_ns, asked.until_ns),
@@ -113,8 +115,10 @@ def _about(digest: str) -> CompoundSelect[Any]:
     )
 
 
-def at(connection: Connection, key: TagKey, at_ns: int) -> Moment | None:
-    """What is known of a tag at a moment; None if it has no history."""
+def at(connection: Connection, scope: AccessScope, key: TagKey, at_ns: int) -> Moment | None:
+    """What is known of a tag at a moment; None if it has no history, or none that may be seen."""
+    if not scope.allows(key.registry, key.repository):
+        return None
     at_ns = storable_ns(at_ns)
     on_tag = (*equal(changes, key, ("registry", "repository", "tag")), IS_LINE)
     newest_first = [column.desc() for column in ORDER]

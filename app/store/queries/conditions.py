@@ -1,20 +1,58 @@
 """The parts of WHERE that several questions share."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Table, exists, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Table, and_, exists, false, func, or_, select
 
+from app.domain.access import AccessScope, Glob
+from app.domain.rules import glob_expression
 from app.domain.text import storable
 from app.store.schema import changes, events
 
 _INT64 = 2**63
+_WILD = re.compile(r"[*?]")
 
 
 def equal(table: Table, asked: object, names: Iterable[str]) -> list[ColumnElement[bool]]:
     """`table.name = asked.name` for each of `names` that is asked for."""
     wanted = ((name, getattr(asked, name)) for name in names)
     return [table.c[name] == storable(value) for name, value in wanted if value is not None]
+
+
+def in_scope(table: Table, scope: AccessScope) -> list[ColumnElement[bool]]:
+    """What `scope.allows` says, of the table's registry and repository.
+
+    One repository is named so that an index leads to it. Anything else only filters what the question's own index
+    leads to: a column that is compared as it is would tempt SQLite into sorting a whole registry for one page.
+    """
+    if scope.globs is None:
+        return []
+    if len(scope.globs) == 1 and _is_plain(scope.globs[0]):
+        (named,) = scope.globs
+        return [table.c.registry == named.registry, table.c.repository == named.repository]
+    return [or_(false(), *(_in_glob(table, glob) for glob in scope.globs))]
+
+
+def _is_plain(glob: Glob) -> bool:
+    return not _WILD.search(f"{glob}")
+
+
+def _in_glob(table: Table, glob: Glob) -> ColumnElement[bool]:
+    return and_(_matches(table.c.registry, glob.registry), _matches(table.c.repository, glob.repository))
+
+
+def _matches(column: Column[Any], pattern: str) -> ColumnElement[bool]:
+    """The text before the first wildcard is compared alone first: an expression costs ten times as much a row."""
+    wild = _WILD.search(pattern)
+    if wild is None:
+        return column.concat("") == pattern
+    prefix = pattern[: wild.start()]
+    begins = func.substr(column, 1, len(prefix)) == prefix
+    if pattern[wild.start() :] == "**":
+        return begins
+    return and_(begins, column.regexp_match(glob_expression(pattern)))
 
 
 def within(column: Column[Any], since_ns: int | None, until_ns: int | None) -> list[ColumnElement[bool]]:
@@ -44,10 +82,10 @@ def in_repository(
     return [in_registry, table.c.repository == storable(repository)]
 
 
-def registries_with(connection: Connection, repository: str) -> list[str]:
+def registries_with(connection: Connection, scope: AccessScope, repository: str) -> list[str]:
     """The registries that have told of `repository`, sorted."""
     found = {*_registries(connection, events, repository), *_registries(connection, changes, repository)}
-    return sorted(found)
+    return sorted(name for name in found if scope.allows(name, repository))
 
 
 def _registries(connection: Connection, table: Table, repository: str) -> list[str]:

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, not_, select, true
 
+from app.domain.access import AccessScope
 from app.domain.text import storable
-from app.store.queries.conditions import equal, within
+from app.store.queries.conditions import equal, in_scope, within
 from app.store.queries.paging import AnyRow, Key, Page, Paging, fetch
 from app.store.schema import attempts, deliveries, delivery_changes
 
@@ -83,23 +84,45 @@ _TOLD = list(ToldLine.__dataclass_fields__)
 _ATTEMPT = list(AttemptLine.__dataclass_fields__)
 
 
-def page(connection: Connection, asked: DeliveryFilter, paging: Paging) -> Page[DeliveryLine]:
+def page(connection: Connection, scope: AccessScope, asked: DeliveryFilter, paging: Paging) -> Page[DeliveryLine]:
     """Deliveries, the one made last first. Raises CursorError."""
     query = select(*_COLUMNS).where(
-        *equal(deliveries, asked, ("status", "destination")), *within(deliveries.c.made_ns, asked.since_ns, None)
+        *_all_told_in(scope),
+        *equal(deliveries, asked, ("status", "destination")),
+        *within(deliveries.c.made_ns, asked.since_ns, None),
     )
     found = fetch(connection, query, KEY, paging, lambda row: row)
     return Page(tuple(_lines(connection, found.items)), found.next)
 
 
-def one(connection: Connection, identity: str) -> DeliveryStory | None:
-    query = select(*_COLUMNS, deliveries.c.content_type, deliveries.c.body).where(deliveries.c.id == storable(identity))
+def one(connection: Connection, scope: AccessScope, identity: str) -> DeliveryStory | None:
+    query = select(*_COLUMNS, deliveries.c.content_type, deliveries.c.body).where(
+        deliveries.c.id == storable(identity), *_all_told_in(scope)
+    )
     row = connection.execute(query).one_or_none()
     if row is None:
         return None
     tries = select(*(attempts.c[name] for name in _ATTEMPT)).where(attempts.c.delivery_id == row.id)
     tried = tuple(_attempt(found) for found in connection.execute(tries.order_by(attempts.c.fence)))
     return DeliveryStory(_lines(connection, [row])[0], row.content_type, row.body, tried)
+
+
+def _all_told_in(scope: AccessScope) -> list[ColumnElement[bool]]:
+    """A delivery may be seen if it tells something, and nothing out of scope: its message has all of it."""
+    if scope.globs is None:
+        return []
+    inside = and_(true(), *in_scope(delivery_changes, scope))
+    return [_tells_what(inside), not_(_tells_what(not_(inside)))]
+
+
+def _tells_what(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether the delivery of the outer row, or the one that it repeats, tells something of which `condition` holds."""
+    older = deliveries.alias("older")
+    lineage = select(deliveries.c.id, deliveries.c.redelivery_of).correlate(deliveries).cte("lineage", recursive=True)
+    repeated = select(older.c.id, older.c.redelivery_of).join(lineage, older.c.id == lineage.c.redelivery_of)
+    lineage = lineage.union_all(repeated)
+    told = select(delivery_changes.c.subject).join(lineage, delivery_changes.c.delivery_id == lineage.c.id)
+    return told.where(condition).exists()
 
 
 def _lines(connection: Connection, rows: Sequence[AnyRow]) -> list[DeliveryLine]:

@@ -5,11 +5,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, func, select, tuple_, union
 
+from app.domain.access import AccessScope
 from app.domain.changes import Kind
 from app.domain.text import storable
 from app.store.queries import events as event_queries
 from app.store.queries import tags as tag_queries
 from app.store.queries.changes import IS_LINE, KEY, ORDER
+from app.store.queries.conditions import in_scope
 from app.store.queries.events import EventFilter, EventLine
 from app.store.queries.paging import AnyRow, Page, Paging, fetch
 from app.store.queries.tags import TagFilter, TagLine
@@ -52,36 +54,36 @@ class DigestStory:
     repositories: tuple[Place, ...]
 
 
-def story(connection: Connection, digest: str, limit: int) -> DigestStory | None:
-    """What is known of `digest`, each list with at most `limit` rows; None if it was never heard of."""
+def story(connection: Connection, scope: AccessScope, digest: str, limit: int) -> DigestStory | None:
+    """What may be seen of `digest`, each list with at most `limit` rows; None if that is nothing."""
     digest = storable(digest)
-    told = select(events.c.seq).where(events.c.digest == digest).limit(1)
-    led = select(changes.c.id).where(changes.c.after == digest).limit(1)
+    told = select(events.c.seq).where(events.c.digest == digest, *in_scope(events, scope)).limit(1)
+    led = select(changes.c.id).where(changes.c.after == digest, *in_scope(changes, scope)).limit(1)
     if connection.execute(told).first() is None and connection.execute(led).first() is None:
         return None
     paging = Paging(limit)
     return DigestStory(
         digest=digest,
-        first_push=_first_push(connection, digest),
-        pushes=event_queries.page(connection, EventFilter(digest=digest, action="push"), paging),
-        tags_now=tag_queries.page(connection, TagFilter(digest=digest), paging),
-        periods=periods(connection, digest, paging),
-        repositories=_repositories(connection, digest),
+        first_push=_first_push(connection, scope, digest),
+        pushes=event_queries.page(connection, scope, EventFilter(digest=digest, action="push"), paging),
+        tags_now=tag_queries.page(connection, scope, TagFilter(digest=digest), paging),
+        periods=periods(connection, scope, digest, paging),
+        repositories=_repositories(connection, scope, digest),
     )
 
 
-def _first_push(connection: Connection, digest: str) -> EventLine | None:
+def _first_push(connection: Connection, scope: AccessScope, digest: str) -> EventLine | None:
     query = (
         select(*event_queries.COLUMNS)
-        .where(events.c.digest == digest, events.c.action == "push")
+        .where(events.c.digest == digest, events.c.action == "push", *in_scope(events, scope))
         .order_by(events.c.time_ns, events.c.seq)
         .limit(1)
     )
     row = connection.execute(query).one_or_none()
-    return event_queries.line(row) if row else None
+    return event_queries.line(row, scope) if row else None
 
 
-def periods(connection: Connection, digest: str, paging: Paging) -> Page[Period]:
+def periods(connection: Connection, scope: AccessScope, digest: str, paging: Paging) -> Page[Period]:
     """The times in which tags pointed to `digest`, the one that began last first. Raises CursorError."""
     later = changes.alias("later")
     ended = (
@@ -96,7 +98,9 @@ def periods(connection: Connection, digest: str, paging: Paging) -> Page[Period]
         )
         .scalar_subquery()
     )
-    query = select(changes, ended.label("until_ns")).where(changes.c.after == storable(digest), IS_LINE)
+    query = select(changes, ended.label("until_ns")).where(
+        changes.c.after == storable(digest), IS_LINE, *in_scope(changes, scope)
+    )
     return fetch(connection, query, KEY, paging, _period)
 
 
@@ -105,23 +109,26 @@ def _period(row: AnyRow) -> Period:
     return Period(*values, row.kind, row.actor, row.origin, row.provenance)
 
 
-def _repositories(connection: Connection, digest: str) -> tuple[Place, ...]:
+def _repositories(connection: Connection, scope: AccessScope, digest: str) -> tuple[Place, ...]:
     """Each place that was told to hold it, at most MOST_REPOSITORIES."""
-    led: Select[Any] = select(changes.c.registry, changes.c.repository).where(changes.c.after == digest)
+    led: Select[Any] = select(changes.c.registry, changes.c.repository).where(
+        changes.c.after == digest, *in_scope(changes, scope)
+    )
     brought = select(events.c.registry, events.c.repository).where(
-        and_(events.c.digest == digest, events.c.action.in_(_BRINGING))
+        and_(events.c.digest == digest, events.c.action.in_(_BRINGING), *in_scope(events, scope))
     )
     both = union(led, brought).subquery()
     query = select(both).order_by(both.c.registry, both.c.repository).limit(MOST_REPOSITORIES)
     return tuple(Place(row.registry, row.repository) for row in connection.execute(query))
 
 
-def starting_with(connection: Connection, prefix: str, most: int) -> list[str]:
+def starting_with(connection: Connection, scope: AccessScope, prefix: str, most: int) -> list[str]:
     """The first `most` digests that begin with `prefix`, e.g. `sha256:9f86`: the prefix ends within the hex part."""
     found: list[str] = []
     beyond, end = events.c.digest >= storable(prefix), f"{storable(prefix)}g"
     while len(found) < most:
-        digest = connection.execute(select(func.min(events.c.digest)).where(beyond, events.c.digest < end)).scalar()
+        query = select(func.min(events.c.digest)).where(beyond, events.c.digest < end, *in_scope(events, scope))
+        digest = connection.execute(query).scalar()
         if digest is None:
             break
         found.append(digest)

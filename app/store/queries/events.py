@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from app.store.queries.conditions import equal, in_repository, within
+from app.domain.access import AccessScope
+from app.store.queries.conditions import equal, in_repository, in_scope, within
 from app.store.queries.paging import AnyRow, Key, Page, Paging, fetch
 from app.store.schema import events
 
@@ -26,7 +27,10 @@ class EventFilter:
 
 @dataclass(frozen=True, slots=True)
 class EventLine:
-    """One registry fact without its bytes. Text may hold anything; `size` in bytes; `sequence` 0: none was given."""
+    """One registry fact without its bytes. Text may hold anything; `size` in bytes; `sequence` 0: none was given.
+
+    `from_repository` is None too where it may not be seen.
+    """
 
     seq: int
     time_ns: int
@@ -59,24 +63,33 @@ COLUMNS = [events.c[name] for name in _NAMES]
 KEY = Key((events.c.time_ns, events.c.seq))
 
 
-def page(connection: Connection, asked: EventFilter, paging: Paging) -> Page[EventLine]:
+def page(connection: Connection, scope: AccessScope, asked: EventFilter, paging: Paging) -> Page[EventLine]:
     """Events, newest first. Raises CursorError."""
     query = select(*COLUMNS).where(
+        *in_scope(events, scope),
         *in_repository(connection, events, asked.registry, asked.repository),
         *equal(events, asked, ("tag", "digest", "actor", "action", "origin")),
         *within(events.c.time_ns, asked.since_ns, asked.until_ns),
     )
-    return fetch(connection, query, KEY, paging, line)
+    return fetch(connection, query, KEY, paging, lambda row: line(row, scope))
 
 
-def one(connection: Connection, seq: int) -> tuple[EventLine, bytes] | None:
-    """An event and its exact bytes."""
+def one(connection: Connection, scope: AccessScope, seq: int) -> tuple[EventLine, bytes] | None:
+    """An event and its exact bytes, if all that they tell may be seen."""
     if not 0 < seq < 2**63:
         return None
-    row = connection.execute(select(*COLUMNS, events.c.raw).where(events.c.seq == seq)).one_or_none()
-    return (line(row), row.raw) if row else None
+    query = select(*COLUMNS, events.c.raw).where(events.c.seq == seq, *in_scope(events, scope))
+    row = connection.execute(query).one_or_none()
+    if row is None or _hides_source(row, scope):
+        return None
+    return line(row, scope), row.raw
 
 
-def line(row: AnyRow) -> EventLine:
-    values = {name: row._mapping[name] for name in _NAMES}
-    return EventLine(**values | {"flags": tuple((row.flags or "").split())})
+def line(row: AnyRow, scope: AccessScope) -> EventLine:
+    values = {name: row._mapping[name] for name in _NAMES} | {"flags": tuple((row.flags or "").split())}
+    return EventLine(**values | ({"from_repository": None} if _hides_source(row, scope) else {}))
+
+
+def _hides_source(row: AnyRow, scope: AccessScope) -> bool:
+    """Whether a blob was mounted from a repository that may not be seen."""
+    return row.from_repository is not None and not scope.allows(row.registry, row.from_repository)

@@ -1,9 +1,10 @@
-"""Bodies that could not be read, as people look them up."""
+"""Bodies that could not be read, as people look them up: nobody knows what they tell of, so scopes don't reach here."""
 
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
+from app.domain.access import AccessScope
 from app.domain.text import storable
 from app.store.queries.conditions import equal, within
 from app.store.queries.paging import AnyRow, Key, Page, Paging, fetch
@@ -40,8 +41,14 @@ _NAMES = tuple(QuarantineLine.__dataclass_fields__)
 _COLUMNS = [quarantine.c[name] for name in _NAMES]
 
 
-def page(connection: Connection, asked: QuarantineFilter, paging: Paging) -> Page[QuarantineLine]:
-    """What was received last first. Raises CursorError."""
+WHAT = "the quarantine"
+
+
+def page(
+    connection: Connection, scope: AccessScope, asked: QuarantineFilter, paging: Paging
+) -> Page[QuarantineLine]:
+    """What was received last first. Raises CursorError, LimitedScopeError."""
+    scope.require_everything(WHAT)
     query = select(*_COLUMNS).where(
         *equal(quarantine, asked, ("origin", "reason")), *within(quarantine.c.received_ns, asked.since_ns, None)
     )
@@ -50,8 +57,9 @@ def page(connection: Connection, asked: QuarantineFilter, paging: Paging) -> Pag
     return fetch(connection, query, KEY, paging, _line)
 
 
-def one(connection: Connection, identity: str) -> tuple[QuarantineLine, bytes] | None:
-    """An entry and as much of its body as was kept."""
+def one(connection: Connection, scope: AccessScope, identity: str) -> tuple[QuarantineLine, bytes] | None:
+    """An entry and as much of its body as was kept. Raises LimitedScopeError."""
+    scope.require_everything(WHAT)
     query = select(*_COLUMNS, quarantine.c.body).where(quarantine.c.id == storable(identity))
     row = connection.execute(query).one_or_none()
     return (_line(row), row.body) if row else None

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from app.store.queries.conditions import equal, in_repository
+from app.domain.access import AccessScope
+from app.store.queries.conditions import equal, in_repository, in_scope
 from app.store.queries.paging import AnyRow, Key, Page, Paging, fetch
 from app.store.schema import changes, tags
 
@@ -48,10 +49,12 @@ _LINES = select(*(changes.c[name] if name in _FROM_CHANGE else tags.c[name] for 
 KEY = Key((tags.c.registry, tags.c.repository, tags.c.tag), newest_first=False)
 
 
-def page(connection: Connection, asked: TagFilter, paging: Paging) -> Page[TagLine]:
+def page(connection: Connection, scope: AccessScope, asked: TagFilter, paging: Paging) -> Page[TagLine]:
     """Tags by registry, repository and name. Raises CursorError."""
     query = _LINES.where(
-        *in_repository(connection, tags, asked.registry, asked.repository), *equal(tags, asked, ("tag", "digest"))
+        *in_scope(tags, scope),
+        *in_repository(connection, tags, asked.registry, asked.repository),
+        *equal(tags, asked, ("tag", "digest")),
     )
     if not asked.removed:
         query = query.where(tags.c.digest.is_not(None))

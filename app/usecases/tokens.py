@@ -1,0 +1,69 @@
+"""Tokens: made, known again, revoked."""
+
+import hashlib
+import secrets
+from contextlib import suppress
+
+from app.domain.access import AccessScope, Role
+from app.domain.errors import TagtrailError
+from app.domain.times import SECOND_NS
+from app.store import tokens
+from app.store.engine import Engine, UnavailableError, now_ns, reading, writing
+from app.store.tokens import Token
+
+PREFIX = "tagtrail_"
+"""What a secret begins with, so that people and scanners of leaked secrets know one when they see it."""
+COARSE_NS = 3600 * SECOND_NS
+"""How far the last use may lag behind: one write an hour for each token, not one a request."""
+
+
+class TokenNameError(TagtrailError):
+    """A name that is taken, or that no token has."""
+
+
+def issue(engine: Engine, name: str, role: Role, scope: AccessScope, lasts_ns: int | None) -> str:
+    """A new token's secret, which is kept nowhere. Raises TokenNameError for a name that was ever used."""
+    secret = PREFIX + secrets.token_urlsafe(32)
+    with writing(engine) as connection:
+        if tokens.named(connection, name) is not None:
+            raise TokenNameError(f"a token {name!r} exists or existed; names are not used again: records quote them")
+        made_ns = now_ns(connection)
+        expires_ns = None if lasts_ns is None else made_ns + lasts_ns
+        tokens.add(connection, Token(name, role, scope, made_ns, expires_ns, None, None), _sha256(secret))
+    return secret
+
+
+def revoke(engine: Engine, name: str) -> None:
+    """From now on it opens nothing, and who signed in with it is signed out. Raises TokenNameError."""
+    with writing(engine) as connection:
+        if tokens.named(connection, name) is None:
+            raise TokenNameError(f"no token is called {name!r}; `tagtrail token list` shows all")
+        tokens.revoke(connection, name, now_ns(connection))
+
+
+def of_secret(engine: Engine, secret: str) -> Token | None:
+    """The working token with this secret. What is compared is a digest that nobody can steer, so its time tells nothing."""
+    if not secret.startswith(PREFIX):
+        return None
+    with reading(engine) as connection:
+        return _noted(engine, tokens.with_secret(connection, _sha256(secret)), now_ns(connection))
+
+
+def of_name(engine: Engine, name: str) -> Token | None:
+    """The working token that somebody has signed in with."""
+    with reading(engine) as connection:
+        return _noted(engine, tokens.named(connection, name), now_ns(connection))
+
+
+def _noted(engine: Engine, token: Token | None, at_ns: int) -> Token | None:
+    if token is None or not token.works(at_ns):
+        return None
+    if token.last_used_ns is None or token.last_used_ns < at_ns - COARSE_NS:
+        with suppress(UnavailableError), writing(engine) as connection:
+            tokens.used(connection, token.name, at_ns, at_ns - COARSE_NS)
+    return token
+
+
+def _sha256(secret: str) -> str:
+    """A slow function with salt protects what people choose; this is 256 random bits, and read at every request."""
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
