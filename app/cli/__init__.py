@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = {
     "redeliver": "app.cli.redeliver:redeliver",
     "quarantine": "app.cli.quarantine:quarantine",
     "origin": "app.cli.origin:origin",
+    "token": "app.cli.token:token",
     "rules": "app.cli.rules:rules",
     "web": "app.cli.parts:web",
     "worker": "app.cli.parts:worker",

@@ -155,7 +155,8 @@ def _tell(settings: Settings) -> None:
     ]
     if settings.open_to_others:
         lines[2] = "  registry   off: it is served on loopback only"
-        lines.append(f"  pages and API want the access token in {settings.data}/access.token")
+    if settings.asks_for_token:
+        lines.append(f"  pages and API want a token: of tagtrail token add, or {settings.data}/access.token")
     click.echo("\n".join([*lines, "Ctrl-C ends it."]))
     sys.stdout.flush()
 

@@ -66,6 +66,11 @@ class Settings:
         return not is_loopback(self.host)
 
     @property
+    def asks_for_token(self) -> bool:
+        """Whether pages and API are only for those who show a token."""
+        return self.open_to_others or self.file.web.require_token
+
+    @property
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Where our registry's events go: as configured, else to our own receiver; nowhere while `/v2/` is off."""
         if self.open_to_others:
@@ -113,7 +118,15 @@ class Settings:
         """What opens pages and API on an address that others reach; made at the first start if none is configured."""
         if self.file.web.token is not None:
             return self.file.web.token.get_secret_value()
-        path = self.data / "access.token"
+        return self._made_once("access.token")
+
+    def session_key(self) -> str:
+        """What signs the cookies of those who have signed in; who deletes its file signs all of them out."""
+        return self._made_once("session.key")
+
+    def _made_once(self, name: str) -> str:
+        """A secret of this installation, in a file of DATA that the first who needs it makes."""
+        path = self.data / name
         if not path.exists():
             self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_private(path, secrets.token_urlsafe(32), replace=False)  # two web processes may start at once

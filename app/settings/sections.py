@@ -162,11 +162,15 @@ class RegistrySection(Section):
 
 
 class WebSection(Section):
-    """`hosts`: names besides loopback under which clients may ask. `url`: where people reach the pages, for links."""
+    """`hosts`: names besides loopback under which clients may ask. `url`: where people reach the pages, for links.
+
+    `require_token`: on loopback too, as behind a proxy on the same machine, which makes everybody come from there.
+    """
 
     hosts: tuple[str, ...] = ()
     url: str | None = None
     token: Secret | None = None
+    require_token: bool = False
 
 
 class File(Section):

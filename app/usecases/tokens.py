@@ -42,17 +42,22 @@ def revoke(engine: Engine, name: str) -> None:
 
 
 def of_secret(engine: Engine, secret: str) -> Token | None:
-    """The working token with this secret. What is compared is a digest that nobody can steer, so its time tells nothing."""
+    """The working token with this secret.
+
+    The database compares digests, which nobody can steer towards a stored one: how long that takes tells nothing.
+    """
     if not secret.startswith(PREFIX):
         return None
     with reading(engine) as connection:
-        return _noted(engine, tokens.with_secret(connection, _sha256(secret)), now_ns(connection))
+        found, at_ns = tokens.with_secret(connection, _sha256(secret)), now_ns(connection)
+    return _noted(engine, found, at_ns)
 
 
 def of_name(engine: Engine, name: str) -> Token | None:
     """The working token that somebody has signed in with."""
     with reading(engine) as connection:
-        return _noted(engine, tokens.named(connection, name), now_ns(connection))
+        found, at_ns = tokens.named(connection, name), now_ns(connection)
+    return _noted(engine, found, at_ns)
 
 
 def _noted(engine: Engine, token: Token | None, at_ns: int) -> Token | None:

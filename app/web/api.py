@@ -19,8 +19,8 @@ from app.domain.plain import plain
 from app.store.engine import Connection, reading
 from app.store.queries import changes, deliveries, digests, events, quarantine, tags
 from app.store.queries.paging import CursorError, Page, Paging
+from app.usecases.redeliver import redeliver as send_again
 from app.web.callers import scope
-from app.web.headers import harden
 from app.web.parameters import (
     ChangeParameters,
     DeliveryParameters,
@@ -54,13 +54,13 @@ LISTINGS: Mapping[str, Listing] = {
 
 def blueprint(services: Services) -> Blueprint:
     routes = Blueprint("api", __name__, url_prefix="/api/v1")
-    routes.after_request(harden)
     routes.register_error_handler(ParameterError, _wrong_parameter)
     routes.register_error_handler(CursorError, _wrong_cursor)
     for name, listing in LISTINGS.items():
         routes.add_url_rule(f"/{name}", name, _lister(services, listing))
     _add_single_things(routes, services)
     _add_bytes(routes, services)
+    _add_actions(routes, services)
     return routes
 
 
@@ -134,6 +134,19 @@ def _add_bytes(routes: Blueprint, services: Services) -> None:
             return problem(404, "there is no such entry")
         headers = {"Content-Disposition": "attachment"}
         return Response(found[1], headers=headers, mimetype="application/octet-stream")
+
+
+def _add_actions(routes: Blueprint, services: Services) -> None:
+    @routes.post("/deliveries/<identity>/redeliver")
+    def redeliver(identity: str) -> Response:
+        NoParameters.read()
+        with reading(services.engine) as connection:
+            found = deliveries.one(connection, scope(), identity)
+        if found is None:
+            return problem(404, "there is no such delivery")
+        answer = _json({"id": send_again(services.engine, found.delivery.id)})
+        answer.status_code = 202
+        return answer
 
 
 _JSON = "application/json"

@@ -1,5 +1,7 @@
 """The Flask app: rooms in, one app out."""
 
+import hashlib
+import hmac
 import uuid
 
 from flask import Blueprint, Flask, Request
@@ -7,9 +9,15 @@ from flask import Blueprint, Flask, Request
 from app.bootstrap import Services
 from app.domain.registry_events import Cause
 from app.registry.notify import Listener
+from app.settings import Settings
 from app.usecases.record import Recorder
-from app.web import api, health, pages, problems, receiver, registry_off, registry_v2
+from app.web import api, forms, health, pages, problems, receiver, registry_off, registry_v2, sign_in
+from app.web.callers import Callers
 from app.web.guard import make_guard
+from app.web.headers import harden
+
+SESSION_S = 12 * 3600
+"""How long a browser stays signed in."""
 
 
 class _App(Flask):
@@ -22,14 +30,34 @@ def create_app(services: Services) -> Flask:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False  # or `/hooks//x` would be a redirect, which a registry takes for delivered
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.before_request(make_guard(services.settings))
+    settings = services.settings
+    callers = Callers(services.engine, settings.access_token() if settings.asks_for_token else None)
+    _keep_sessions(app, settings)
+    app.before_request(make_guard(settings, callers))
+    app.after_request(harden)
     problems.handle(app)
     app.register_blueprint(health.blueprint(services))
     app.register_blueprint(receiver.blueprint(services))
     app.register_blueprint(_registry(services))
     app.register_blueprint(api.blueprint(services))
     app.register_blueprint(pages.blueprint(services))
+    app.register_blueprint(sign_in.blueprint(callers))
     return app
+
+
+def _keep_sessions(app: Flask, settings: Settings) -> None:
+    """Signed cookies. The key has the access token in it, so that another one signs out who came in with the old."""
+    token = settings.access_token() if settings.asks_for_token else ""
+    app.secret_key = hmac.digest(settings.session_key().encode(), token.encode(), hashlib.sha256)
+    secure = settings.public_url.startswith("https:")
+    app.config.update(
+        SESSION_COOKIE_NAME="__Host-tagtrail" if secure else "tagtrail",
+        SESSION_COOKIE_SECURE=secure,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_REFRESH_EACH_REQUEST=False,
+        PERMANENT_SESSION_LIFETIME=SESSION_S,
+    )
+    app.add_template_global(forms.proof, "form_proof")
 
 
 def _registry(services: Services) -> Blueprint:

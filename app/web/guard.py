@@ -1,38 +1,66 @@
 """What a request must show before anything looks at it (DESIGN decision 16)."""
 
-import hmac
-from collections.abc import Callable
-from urllib.parse import urlsplit
+from collections.abc import Callable, Mapping
+from urllib.parse import urlencode, urlsplit
 
-from flask import Request, Response, request
+from flask import Request, g, redirect, request
+from werkzeug.wrappers import Response as AnyResponse
 
+from app.domain.access import Role
 from app.settings import Settings
 from app.settings.load import is_loopback
+from app.web.callers import Callers
+from app.web.forms import is_proven
 from app.web.problems import problem
 
 SAFE = ("GET", "HEAD", "OPTIONS")
-_OWN_PROOF = ("/hooks/", "/v2/", "/livez", "/readyz")
-"""Paths that prove their caller another way, or show nothing."""
+_OWN_PROOF = ("/hooks/", "/v2/")
+"""Paths whose callers prove themselves another way, to another part, whatever is asked of them."""
+_FOR_ALL = ("static", "health.live", "health.ready", "sign_in.page", "sign_in.enter", "sign_in.leave")
+"""Endpoints that show nothing of what is kept."""
+_NEEDS: Mapping[str, Role] = {"pages.redeliver": Role.DEPLOY, "api.redeliver": Role.DEPLOY}
+"""Where it is neither read (to look) nor admin (to change something)."""
 
 
-def make_guard(settings: Settings) -> Callable[[], Response | None]:
+def make_guard(settings: Settings, callers: Callers) -> Callable[[], AnyResponse | None]:
     """For Flask's before_request. Browsers reach loopback, so names and origins of requests are checked there too."""
     own = urlsplit(settings.public_url).hostname
     hosts = frozenset(name.lower() for name in (*settings.file.web.hosts, settings.host, own or "") if name)
-    token = settings.access_token() if settings.open_to_others else None
 
-    def guard() -> Response | None:
+    def guard() -> AnyResponse | None:
         host = _host_name(request.host)
         if not (is_loopback(host) or host in hosts):
             return problem(421, "this name is not served here; list it under web.hosts", {"host": host})
         if request.method not in SAFE and not _same_site(request):
             return problem(403, "a page of another site may not do this")
-        if token and not request.path.startswith(_OWN_PROOF) and not _shows(request, token):
-            headers = {"WWW-Authenticate": 'Basic realm="tagtrail"'}
-            return problem(401, "give the access token as Bearer, or as the password of Basic", headers=headers)
-        return None
+        if request.path.startswith(_OWN_PROOF):
+            return None
+        refused = None if request.endpoint in _FOR_ALL else _identify(callers)
+        if refused is None and request.method not in SAFE and not is_proven(request):
+            return problem(403, "this form has expired or came from elsewhere; load its page again")
+        return refused
 
     return guard
+
+
+def _identify(callers: Callers) -> AnyResponse | None:
+    """Keep who asks, or say what is missing."""
+    known = callers.of(request)
+    if known is None:
+        return _ask_who()
+    needed = _NEEDS.get(request.endpoint or "", Role.READ if request.method in SAFE else Role.ADMIN)
+    if not known.role.covers(needed):
+        return problem(403, f"this needs a token with the role {needed}; yours has {known.role}", {"role": needed})
+    g.caller = known
+    return None
+
+
+def _ask_who() -> AnyResponse:
+    """People with a browser sign in on a page; programs, and who has tried with a secret, are told what to give."""
+    if request.authorization is None and request.method in SAFE and "text/html" in request.headers.get("Accept", ""):
+        return redirect("/sign-in?" + urlencode({"next": request.full_path.rstrip("?")}), 303)
+    headers = {"WWW-Authenticate": 'Basic realm="tagtrail"'}
+    return problem(401, "give a token as Bearer, or as the password of Basic", headers=headers)
 
 
 def _host_name(host: str) -> str:
@@ -48,11 +76,3 @@ def _same_site(asked: Request) -> bool:
         return urlsplit(origin).netloc.lower() == asked.host.lower()
     except ValueError:  # no URL at all
         return False
-
-
-def _shows(asked: Request, token: str) -> bool:
-    given = asked.authorization
-    if given is None:
-        return False
-    shown = given.token if given.type == "bearer" else given.password
-    return shown is not None and hmac.compare_digest(shown.encode(), token.encode())

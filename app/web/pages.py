@@ -3,10 +3,12 @@
 import time
 from typing import Any
 
-from flask import Blueprint, Response, abort, make_response, render_template, request
+from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
 
 from app.bootstrap import Services
+from app.domain.access import Role
 from app.domain.changes import Kind, TagKey
 from app.domain.deliveries import Status
 from app.domain.digests import Digest
@@ -15,9 +17,9 @@ from app.store.engine import UnavailableError, reading
 from app.store.queries import changes, deliveries, digests, tags
 from app.store.queries.paging import Page, Paging
 from app.store.queries.tags import TagFilter
+from app.usecases.redeliver import redeliver as send_again
 from app.web.band import band
-from app.web.callers import scope
-from app.web.headers import harden
+from app.web.callers import caller, scope
 from app.web.parameters import ChangeParameters, DeliveryParameters, NoParameters, TagPageParameters
 from app.web.shown import equip
 
@@ -26,7 +28,6 @@ MOST_ON_A_PAGE = 100
 
 def blueprint(services: Services) -> Blueprint:
     routes = Blueprint("pages", __name__)
-    routes.after_request(harden)
     routes.register_error_handler(TagtrailError, _failed)
     routes.register_error_handler(HTTPException, _refused)
     equip(routes)
@@ -50,6 +51,10 @@ def blueprint(services: Services) -> Blueprint:
     @routes.get("/deliveries/<identity>")
     def delivery(identity: str) -> str:
         return _delivery(services, identity)
+
+    @routes.post("/deliveries/<identity>/redeliver")
+    def redeliver(identity: str) -> AnyResponse:
+        return _redeliver(services, identity)
 
     return routes
 
@@ -133,10 +138,21 @@ def _deliveries(services: Services) -> str:
     )
 
 
+def _redeliver(services: Services, identity: str) -> AnyResponse:
+    with reading(services.engine) as connection:
+        found = deliveries.one(connection, scope(), identity)
+    if found is None:
+        abort(404, "there is no such delivery")
+    send_again(services.engine, found.delivery.id)
+    return redirect(url_for("pages.delivery", identity=found.delivery.id), 303)
+
+
 def _delivery(services: Services, identity: str) -> str:
     NoParameters.read()
     with reading(services.engine) as connection:
         found = deliveries.one(connection, scope(), identity)
     if found is None:
         abort(404, "there is no such delivery")
-    return render_template("delivery.html", story=found, delivery=found.delivery)
+    return render_template(
+        "delivery.html", story=found, delivery=found.delivery, may_act=caller().role.covers(Role.DEPLOY)
+    )

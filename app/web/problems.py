@@ -8,6 +8,7 @@ from typing import Any
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
+from app.domain.access import LimitedScopeError
 from app.domain.errors import TagtrailError
 from app.domain.text import printable
 from app.registry.errors import NO_ENDPOINT, UNSUPPORTED
@@ -18,7 +19,12 @@ from app.web.registry_v2 import error_answer
 log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 2
-STATUS: Mapping[type[Exception], int] = {UnavailableError: 503, ConfigurationError: 503, TagtrailError: 400}
+STATUS: Mapping[type[Exception], int] = {
+    UnavailableError: 503,
+    ConfigurationError: 503,
+    LimitedScopeError: 403,
+    TagtrailError: 400,
+}
 """What each error of ours means to a client; the first that fits."""
 
 

@@ -1,7 +1,7 @@
 """How values look on a page. Whatever a template prints passes `visible`; what is Markup was made here."""
 
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from flask import Blueprint
 from flask.blueprints import BlueprintSetupState
@@ -87,6 +87,12 @@ def query(parameters: dict[str, Any]) -> str:
     """`?a=b`, without what is empty."""
     given = {name: value for name, value in parameters.items() if value not in (None, "", False)}
     return f"?{urlencode(given)}" if given else ""
+
+
+def own_path(text: str) -> str:
+    """`text` if it leads to a page of ours, else the first page. Browsers read `//` and `/\\` as another site's."""
+    fine = text.startswith("/") and text.isprintable() and not text.startswith(("//", "/\\"))
+    return text if fine and not urlsplit(text).netloc else "/"
 
 
 def tag_address(registry: str, repository: str, tag: str) -> str:

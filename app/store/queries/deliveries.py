@@ -118,7 +118,8 @@ def _all_told_in(scope: AccessScope) -> list[ColumnElement[bool]]:
 def _tells_what(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     """Whether the delivery of the outer row, or the one that it repeats, tells something of which `condition` holds."""
     older = deliveries.alias("older")
-    lineage = select(deliveries.c.id, deliveries.c.redelivery_of).correlate(deliveries).cte("lineage", recursive=True)
+    itself = select(deliveries.c.id, deliveries.c.redelivery_of).correlate(deliveries)
+    lineage = itself.cte(recursive=True, nesting=True)
     repeated = select(older.c.id, older.c.redelivery_of).join(lineage, older.c.id == lineage.c.redelivery_of)
     lineage = lineage.union_all(repeated)
     told = select(delivery_changes.c.subject).join(lineage, delivery_changes.c.delivery_id == lineage.c.id)
