@@ -1,0 +1,303 @@
+"""Every route, asked by everybody: nobody, a wrong role, a scope that has it and one that has not, and admins.
+
+A route that is not in the table has no decision yet, and the test fails.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import HOST, B, C, add_delivery, an_event, moment, take_in
+from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import strategies as st
+from reading_app import client_of
+from sqlalchemy import Engine, select, update
+
+from app.domain.access import EVERYTHING, AccessScope, Role
+from app.domain.times import SECOND_NS
+from app.envelopes import Received
+from app.store import quarantine as quarantined
+from app.store import schema
+from app.store import tokens as stored
+from app.store.engine import reading, writing
+from app.usecases import tokens
+from app.usecases.ingest import reject
+from app.web import callers
+
+SHOP = AccessScope.parse([f"{HOST}/shop/*"])
+SECRETS = ("secret/vault", "mallory", C, "outside")
+"""What nobody may read whose scope is the shop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`address` is in the scope of the shop; `outside` is the like out of it, and `nowhere` of nothing at all.
+
+    `needs` None: its callers prove themselves another way, or nobody is asked. `whole`: no scope reaches it.
+    """
+
+    address: str
+    needs: Role | None = Role.READ
+    outside: str | None = None
+    nowhere: str | None = None
+    whole: bool = False
+    status: int = 200
+
+
+def _tag(repository: str) -> str:
+    return f"registry={HOST}&repository={repository}&tag=stable"
+
+
+NO_DIGEST = f"sha256:{'0' * 64}"
+DECISIONS: Mapping[tuple[str, str], Route] = {
+    ("GET", "/static/<path:filename>"): Route("/static/tagtrail.css", None),
+    ("GET", "/livez"): Route("/livez", None),
+    ("GET", "/readyz"): Route("/readyz", None),
+    ("GET", "/sign-in"): Route("/sign-in", None),
+    ("POST", "/sign-in"): Route("/sign-in", None, status=403),
+    ("POST", "/sign-out"): Route("/sign-out", None, status=403),
+    ("POST", "/hooks/<origin>"): Route("/hooks/prod", None, status=401),
+    ("POST", "/hooks/<origin>/"): Route("/hooks/prod/", None, status=401),
+    ("GET", "/v2/"): Route("/v2/", None),
+    **{
+        (method, "/v2/<path:rest>"): Route("/v2/shop/web/manifests/stable", None, status=status)
+        for method, status in (("GET", 404), ("POST", 405), ("PUT", 400), ("PATCH", 405), ("DELETE", 404))
+    },
+    ("GET", "/api/v1/events"): Route("/api/v1/events"),
+    ("GET", "/api/v1/changes"): Route("/api/v1/changes?void=true"),
+    ("GET", "/api/v1/tags"): Route("/api/v1/tags?removed=true"),
+    ("GET", "/api/v1/deliveries"): Route("/api/v1/deliveries"),
+    ("GET", "/api/v1/quarantine"): Route("/api/v1/quarantine", whole=True),
+    ("GET", "/api/v1/tags/at"): Route(
+        f"/api/v1/tags/at?{_tag('shop/web')}", Role.READ, f"/api/v1/tags/at?{_tag('secret/vault')}",
+        f"/api/v1/tags/at?{_tag('no/where')}",
+    ),
+    ("GET", "/api/v1/digests/<path:digest>"): Route(
+        f"/api/v1/digests/{B}", Role.READ, f"/api/v1/digests/{C}", f"/api/v1/digests/{NO_DIGEST}"
+    ),
+    ("GET", "/api/v1/deliveries/<identity>"): Route(
+        "/api/v1/deliveries/within", Role.READ, "/api/v1/deliveries/outside", "/api/v1/deliveries/nowhere"
+    ),
+    ("POST", "/api/v1/deliveries/<identity>/redeliver"): Route(
+        "/api/v1/deliveries/within/redeliver", Role.DEPLOY, "/api/v1/deliveries/outside/redeliver",
+        "/api/v1/deliveries/nowhere/redeliver", status=202,
+    ),
+    ("GET", "/api/v1/quarantine/<identity>"): Route("/api/v1/quarantine/KEPT", whole=True),
+    ("GET", "/api/v1/quarantine/<identity>/raw"): Route("/api/v1/quarantine/KEPT/raw", whole=True),
+    ("GET", "/api/v1/events/<int:seq>/raw"): Route(
+        "/api/v1/events/2/raw", Role.READ, "/api/v1/events/1/raw", "/api/v1/events/999/raw"
+    ),
+    ("GET", "/"): Route("/"),
+    ("GET", "/tag"): Route(
+        f"/tag?{_tag('shop/web')}&at=now", Role.READ, f"/tag?{_tag('secret/vault')}&at=now",
+        f"/tag?{_tag('no/where')}&at=now",
+    ),
+    ("GET", "/digests/<path:digest>"): Route(f"/digests/{B}", Role.READ, f"/digests/{C}", f"/digests/{NO_DIGEST}"),
+    ("GET", "/deliveries"): Route("/deliveries"),
+    ("GET", "/deliveries/<identity>"): Route(
+        "/deliveries/within", Role.READ, "/deliveries/outside", "/deliveries/nowhere"
+    ),
+    ("POST", "/deliveries/<identity>/redeliver"): Route(
+        "/deliveries/within/redeliver", Role.DEPLOY, "/deliveries/outside/redeliver", "/deliveries/nowhere/redeliver",
+        status=303,
+    ),
+}
+ASKED = [(method, route) for (method, _), route in DECISIONS.items() if route.needs is not None]
+CONFIG = """
+origins: {prod: {kind: distribution, auth: {bearer: "${env:PROD_SECRET}"}}}
+web: {token: "${env:PAGES_TOKEN}", require_token: true}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """An app that asks everybody, on loopback, and a secret for each kind of caller."""
+
+    client: FlaskClient
+    engine: Engine
+    kept: str
+    secrets: Mapping[str, str]
+
+    def ask(self, method: str, address: str, who: str | None = None) -> Any:
+        headers = {} if who is None else {"Authorization": f"Bearer {self.secrets[who]}"}
+        return self.client.open(address.replace("KEPT", self.kept), method=method, headers=headers)
+
+
+@pytest.fixture
+def house(engine: Engine, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    take_in(
+        engine,
+        an_event(second=5, repository="secret/vault", digest=B, actor="mallory"),
+        an_event(second=10),
+        an_event(second=20, digest=B, actor="bob"),
+        an_event(second=30, repository="secret/vault", digest=C, actor="mallory"),
+    )
+    add_delivery(engine, "within", 1)
+    add_delivery(engine, "outside", 2, repository="secret/vault", after=C)
+    entry = reject("prod", Received(b"\xff secret/vault"), moment(1), ("unreadable", "not UTF-8: byte 0"))
+    with writing(engine) as connection:
+        quarantined.add(connection, [entry])
+    made = {"access-token": "open-sesame"}
+    for role in Role:
+        made[role] = tokens.issue(engine, f"the-{role}", role, EVERYTHING, None)
+        made[f"{role} of the shop"] = tokens.issue(engine, f"shop-{role}", role, SHOP, None)
+    (tmp_path / "tagtrail.yml").write_text(CONFIG)
+    environment = {"PROD_SECRET": "s3cret", "PAGES_TOKEN": "open-sesame"}
+    with client_of(monkeypatch, tmp_path, database_url, **environment) as client:
+        yield House(client, engine, entry.id, made)
+
+
+def test_every_route_has_a_decision(house: House) -> None:
+    rules = house.client.application.url_map.iter_rules()
+    found = {(method, rule.rule) for rule in rules for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}}
+    assert found == set(DECISIONS)
+
+
+def test_what_asks_nobody_or_in_its_own_way(house: House) -> None:
+    for (method, _), route in DECISIONS.items():
+        if route.needs is None:
+            answer = house.ask(method, route.address)
+            assert answer.status_code == route.status, (method, route)
+            answer.close()
+
+
+def test_nobody_is_told_anything(house: House) -> None:
+    for method, route in ASKED:
+        for address in filter(None, (route.address, route.outside, route.nowhere)):
+            answer = house.ask(method, address)
+            assert (answer.status_code, answer.mimetype) == (401, "application/problem+json"), (method, address)
+            assert "shop" not in answer.text
+            assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+def test_a_wrong_role_is_told_which_it_takes(house: House) -> None:
+    for method, route in ASKED:
+        assert route.needs is not None
+        for role in Role:
+            for who in (role, f"{role} of the shop"):
+                if not role.covers(route.needs):
+                    answer = house.ask(method, route.address, who)
+                    assert answer.status_code == 403, (method, route.address, who)
+                    assert answer.json["role"] == route.needs
+                    assert f"the role {route.needs}; yours has {role}" in answer.json["detail"]
+
+
+def test_a_scope_that_has_it_is_answered_and_told_nothing_else(house: House) -> None:
+    for method, route in ASKED:
+        answer = house.ask(method, route.address, f"{route.needs} of the shop")
+        if route.whole:
+            assert answer.status_code == 403, route
+            assert "ask with a token that has no scope" in answer.text
+        else:
+            assert answer.status_code == route.status, (method, route, answer.text)
+            assert method == "POST" or "shop" in answer.text, route
+        for secret in SECRETS:
+            assert secret not in answer.text, (method, route.address, secret)
+
+
+def test_out_of_scope_is_as_if_it_were_not_there(house: House) -> None:
+    for (method, rule), route in DECISIONS.items():
+        if route.outside is None:
+            assert "<" not in rule or route.needs is None or route.whole, f"{rule} names one thing"
+            continue
+        assert route.nowhere is not None
+        for who in ("admin of the shop", f"{route.needs} of the shop"):
+            outside, nowhere = house.ask(method, route.outside, who), house.ask(method, route.nowhere, who)
+            assert (outside.status_code, nowhere.status_code) == (404, 404), (method, route)
+            assert _without_form(outside.text) == _without_form(nowhere.text)
+        assert house.ask(method, route.outside, "admin").status_code == route.status, (method, route)
+
+
+def _without_form(text: str) -> str:
+    return re.sub(r'name="csrf" value="[^"]*"', "", text)
+
+
+def test_admins_and_the_unscoped_have_all(house: House) -> None:
+    for method, route in ASKED:
+        for who in (route.needs, "admin", "access-token"):
+            assert who is not None
+            assert house.ask(method, route.address, who).status_code == route.status, (method, route, who)
+    assert "secret/vault" in house.ask("GET", "/", "read").text
+
+
+def test_a_page_shows_actions_only_to_those_who_may(house: House) -> None:
+    assert "Send again" not in house.ask("GET", "/deliveries/within", "read").text
+    assert "Send again" in house.ask("GET", "/deliveries/within", "deploy").text
+
+
+def test_redelivering_makes_it_due(house: House) -> None:
+    with writing(house.engine) as connection:
+        connection.execute(update(schema.deliveries).values(next_attempt_ns=None, status="dead"))
+    assert house.ask("POST", "/api/v1/deliveries/outside/redeliver", "deploy of the shop").status_code == 404
+    assert house.ask("POST", "/api/v1/deliveries/within/redeliver", "deploy of the shop").json == {"id": "within"}
+    with reading(house.engine) as connection:
+        due = select(schema.deliveries.c.id).where(schema.deliveries.c.next_attempt_ns.is_not(None))
+        assert connection.execute(due).scalars().all() == ["within"]
+
+
+def test_a_token_that_is_revoked_or_has_expired_opens_nothing(house: House) -> None:
+    secret = tokens.issue(house.engine, "brief", Role.READ, EVERYTHING, 3600 * SECOND_NS)
+    asking = {"Authorization": f"Bearer {secret}"}
+    assert house.client.get("/api/v1/tags", headers=asking).status_code == 200
+    with writing(house.engine) as connection:
+        connection.execute(update(schema.tokens).where(schema.tokens.c.name == "brief").values(expires_ns=1))
+    assert house.client.get("/api/v1/tags", headers=asking).status_code == 401
+    assert house.ask("GET", "/api/v1/tags", "read").status_code == 200
+    tokens.revoke(house.engine, "the-read")
+    assert house.ask("GET", "/api/v1/tags", "read").status_code == 401
+
+
+def test_no_secret_is_kept_and_the_last_use_is_written_once_an_hour(house: House) -> None:
+    for _ in range(3):
+        house.ask("GET", "/api/v1/tags", "read")
+    with reading(house.engine) as connection:
+        rows = connection.execute(select(schema.tokens)).all()
+        first = stored.named(connection, "the-read")
+        unused = stored.named(connection, "the-admin")
+    assert not [secret for secret in house.secrets.values() if secret in repr(rows)]
+    assert first is not None
+    assert first.last_used_ns is not None
+    assert unused is not None
+    assert unused.last_used_ns is None
+    with writing(house.engine) as connection:
+        stored.used(connection, "the-read", first.last_used_ns + 5, first.last_used_ns)
+        assert stored.named(connection, "the-read") == first, "noted within the hour"
+        stored.used(connection, "the-read", first.last_used_ns + 5, first.last_used_ns + 1)
+        again = stored.named(connection, "the-read")
+        assert again is not None
+        assert again.last_used_ns == first.last_used_ns + 5
+
+
+@given(st.text(st.characters(max_codepoint=255, exclude_characters="\r\n\x00"), max_size=60), st.booleans())
+def test_no_made_up_secret_opens_anything(house: House, secret: str, prefixed: bool) -> None:
+    headers = {"Authorization": f"Bearer {tokens.PREFIX if prefixed else ''}{secret}"}
+    assert house.client.get("/api/v1/tags", headers=headers).status_code == 401
+
+
+def test_the_access_token_is_compared_in_constant_time(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[tuple[bytes, bytes]] = []
+
+    def compare(one: bytes, other: bytes) -> bool:
+        compared.append((one, other))
+        return True
+
+    monkeypatch.setattr(callers.hmac, "compare_digest", compare)
+    assert house.client.get("/api/v1/tags", headers={"Authorization": "Bearer wrong"}).status_code == 200
+    assert compared == [(b"wrong", b"open-sesame")], "what it says is what counts"
+
+
+def test_on_loopback_a_shown_token_still_counts(
+    engine: Engine, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is asked there; who shows a token sees what it sees."""
+    take_in(engine, an_event(), an_event(second=1, repository="secret/vault"))
+    secret = tokens.issue(engine, "shop", Role.READ, SHOP, None)
+    with client_of(monkeypatch, tmp_path, database_url) as client:
+        assert len(client.get("/api/v1/tags").json["items"]) == 2
+        scoped = client.get("/api/v1/tags", headers={"Authorization": f"Bearer {secret}"})
+        assert [item["repository"] for item in scoped.json["items"]] == ["shop/web"]
+        assert client.get("/api/v1/tags", headers={"Authorization": "Bearer other"}).status_code == 200
