@@ -1,6 +1,7 @@
 """Who makes a request: known in one place, for roles, scopes and records."""
 
 import hmac
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from flask import Request, g, session
@@ -53,6 +54,16 @@ class Callers:
         else:
             found = self.with_secret((given.token if given.type == "bearer" else given.password) or "")
         return LOOPBACK if found is None and self.access_token is None else found
+
+    def may_send(self, asked: Request, registries: Iterable[str]) -> bool:
+        """Whether a token with the role ingest stands in for an origin's own proof: all its registries are in scope."""
+        given = asked.authorization
+        if given is None or given.type != "bearer" or given.token is None:
+            return False
+        token = tokens.of_secret(self.engine, given.token)
+        if token is None or not token.role.covers(Role.INGEST):
+            return False
+        return all(token.scope.allows_all_of(registry) for registry in registries)
 
     def with_secret(self, secret: str) -> Caller | None:
         if self.access_token is not None and hmac.compare_digest(_bytes(secret), _bytes(self.access_token)):

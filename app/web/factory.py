@@ -37,7 +37,7 @@ def create_app(services: Services) -> Flask:
     app.after_request(harden)
     problems.handle(app)
     app.register_blueprint(health.blueprint(services))
-    app.register_blueprint(receiver.blueprint(services))
+    app.register_blueprint(receiver.blueprint(services, callers))
     app.register_blueprint(_registry(services))
     app.register_blueprint(api.blueprint(services))
     app.register_blueprint(pages.blueprint(services))

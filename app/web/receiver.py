@@ -19,6 +19,7 @@ from app.envelopes import KEPT_HEADERS, Reading, Received, parse
 from app.settings.sections import OriginSection
 from app.store.quarantine import KEPT_BYTES, Rejected
 from app.usecases.ingest import Parcel, reject
+from app.web.callers import Callers
 from app.web.problems import problem
 from app.web.senders import Refusals, verdict
 
@@ -48,7 +49,7 @@ class _Body:
         return self.length == len(self.kept)
 
 
-def blueprint(services: Services) -> Blueprint:
+def blueprint(services: Services, callers: Callers) -> Blueprint:
     routes = Blueprint("receiver", __name__)
     refusals = Refusals()
 
@@ -59,6 +60,8 @@ def blueprint(services: Services) -> Blueprint:
         known, section = found
         received_ns = time.time_ns()
         shown = None if section.auth is None else verdict(section.auth, secret, received_ns)
+        if shown is False:
+            shown = callers.may_send(request, known.registries)
         if shown is False:
             return refusals.refuse(origin, section.proof, received_ns)
         body = _read(request.environ["wsgi.input"], shown)

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,13 @@ from playwright.sync_api import Browser, Error, sync_playwright
 from playwright.sync_api import Page as Tab
 from werkzeug.serving import make_server
 
-from app.bootstrap import make_services
+from app.bootstrap import Services, make_services
+from app.domain.access import AccessScope, Role
 from app.domain.links import tag_page
 from app.settings import load
+from app.store.engine import Engine
 from app.store.migrate import upgrade
+from app.usecases import tokens
 from app.web.factory import create_app
 
 pytestmark = pytest.mark.e2e
@@ -42,6 +46,18 @@ ADDRESSES = {
 SCREENS = [(360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")]
 
 
+@contextmanager
+def served(services: Services) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, create_app(services), threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    services.engine.dispose()
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The app over a database with a story that has long names and hostile text in it."""
@@ -61,14 +77,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     )
     add_delivery(services.engine, "msg_1", 300, body=b"q" * 500, repository=LONG)
     try_delivery(services.engine, "trigger:web", 301, (503, "HTTP 503", b"w" * 500))
-    server = make_server("127.0.0.1", 0, create_app(services), threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-    services.engine.dispose()
+    with served(services) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -211,3 +221,57 @@ def test_hostile_text_runs_nothing(browser: Browser, site: str) -> None:
     opened.close()
     assert alerts == []
 
+
+@pytest.fixture
+def guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Engine]]:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tagtrail.yml").write_text("web: {require_token: true}")
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/tagtrail.db")
+    monkeypatch.setenv("TAGTRAIL_DATA", str(tmp_path / "data"))
+    services = make_services(load())
+    upgrade(services.engine)
+    take_in(services.engine, an_event(), an_event(repository="secret/vault"))
+    add_delivery(services.engine, "msg_1")
+    with served(services) as url:
+        yield url, services.engine
+
+
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
+def test_sign_in_look_act_and_sign_out(
+    browser: Browser, guarded: tuple[str, Engine], tmp_path: Path, width: int, scheme: str
+) -> None:
+    """A real browser says for itself where a form comes from, and keeps cookies by the rules."""
+    url, engine = guarded
+    secret = tokens.issue(engine, "ann", Role.DEPLOY, AccessScope.parse([f"{HOST}/shop/*"]), None)
+    context = browser.new_context(
+        base_url=url, viewport={"width": width, "height": 800}, java_script_enabled=False,
+        color_scheme=scheme,  # type: ignore[arg-type]  one of the two
+    )
+    tab = context.new_page()
+    complaints: list[str] = []
+    tab.on("console", lambda message: complaints.append(message.text))
+    tab.goto("/deliveries/msg_1")
+    assert tab.url == f"{url}/sign-in?next=%2Fdeliveries%2Fmsg_1"
+    tab.get_by_label("Token").fill("wrong")
+    tab.keyboard.press("Enter")
+    assert "mistyped" in tab.get_by_role("alert").inner_text()
+    tab.screenshot(path=tmp_path / "sign-in.png")
+    tab.get_by_label("Token").fill(secret)
+    tab.get_by_role("button", name="Sign in").click()
+    assert tab.url == f"{url}/deliveries/msg_1"
+    tab.get_by_role("button", name="Send again").click()
+    assert tab.url == f"{url}/deliveries/msg_1"
+    assert tab.locator("h1").inner_text() == "Delivery msg_1"
+    tab.goto("/")
+    assert "secret" not in tab.content()
+    assert tab.locator("ol.changes > li").count() == 1
+    tab.screenshot(path=tmp_path / "timeline.png")
+    (cookie,) = context.cookies()
+    assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Lax")
+    tab.get_by_role("link", name="token:ann").click()
+    tab.screenshot(path=tmp_path / "signed-in.png")
+    tab.get_by_role("button", name="Sign out").click()
+    tab.goto("/")
+    assert tab.url == f"{url}/sign-in?next=%2F"
+    context.close()
+    assert [text for text in complaints if "status of 401" not in text] == []

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import HOST, B, C, add_delivery, an_event, moment, take_in
+from builders import HOST, B, C, add_delivery, an_event, envelope, moment, take_in
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
@@ -288,6 +288,27 @@ def test_the_access_token_is_compared_in_constant_time(house: House, monkeypatch
     monkeypatch.setattr(callers.hmac, "compare_digest", compare)
     assert house.client.get("/api/v1/tags", headers={"Authorization": "Bearer wrong"}).status_code == 200
     assert compared == [(b"wrong", b"open-sesame")], "what it says is what counts"
+
+
+def test_a_token_may_send_for_origins_all_of_whose_registries_it_may(house: House) -> None:
+    """With the role ingest, in place of the origin's own secret; CONFIG's origin writes under `prod`."""
+    scopes = {"whole": "prod/**", "any": "*/**", "part": "prod/shop/*", "other": "prox/**", "deep": "prod/**/**"}
+    found = {}
+    for name, glob in scopes.items():
+        secret = tokens.issue(house.engine, name, Role.INGEST, AccessScope.parse([glob]), None)
+        found[name] = _post(house, secret)
+    assert found == {"whole": 202, "any": 202, "part": 401, "other": 401, "deep": 401}
+    by_role = {who: _post(house, secret) for who, secret in house.secrets.items()}
+    assert {who for who, status in by_role.items() if status == 202} == {"ingest", "admin"}
+    tokens.revoke(house.engine, "whole")
+    tokens.revoke(house.engine, "the-ingest")
+    assert _post(house, house.secrets["ingest"]) == 401
+    assert _post(house, "s3cret") == 202, "the origin's own"
+
+
+def _post(house: House, secret: str) -> int:
+    headers = {"Authorization": f"Bearer {secret}"}
+    return house.client.post("/hooks/prod", data=envelope(an_event()), headers=headers).status_code
 
 
 def test_on_loopback_a_shown_token_still_counts(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Table, and_, exists, false, func, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, FromClause, Table, and_, exists, false, func, or_, select
 
 from app.domain.access import AccessScope, Glob
 from app.domain.rules import glob_expression
@@ -21,7 +21,7 @@ def equal(table: Table, asked: object, names: Iterable[str]) -> list[ColumnEleme
     return [table.c[name] == storable(value) for name, value in wanted if value is not None]
 
 
-def in_scope(table: Table, scope: AccessScope) -> list[ColumnElement[bool]]:
+def in_scope(table: FromClause, scope: AccessScope) -> list[ColumnElement[bool]]:
     """What `scope.allows` says, of the table's registry and repository.
 
     One repository is named so that an index leads to it. Anything else only filters what the question's own index
@@ -39,11 +39,11 @@ def _is_plain(glob: Glob) -> bool:
     return not _WILD.search(f"{glob}")
 
 
-def _in_glob(table: Table, glob: Glob) -> ColumnElement[bool]:
+def _in_glob(table: FromClause, glob: Glob) -> ColumnElement[bool]:
     return and_(_matches(table.c.registry, glob.registry), _matches(table.c.repository, glob.repository))
 
 
-def _matches(column: Column[Any], pattern: str) -> ColumnElement[bool]:
+def _matches(column: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
     """The text before the first wildcard is compared alone first: an expression costs ten times as much a row."""
     wild = _WILD.search(pattern)
     if wild is None:
