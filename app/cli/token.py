@@ -13,7 +13,7 @@ from app.domain.access import EVERYTHING, AccessScope, InvalidScopeError, Role
 from app.domain.plain import plain
 from app.domain.text import printable
 from app.domain.times import parse_duration
-from app.settings.sections import check_name
+from app.settings.values import check_name
 from app.store import tokens as stored
 from app.store.tokens import Token
 from app.usecases import tokens

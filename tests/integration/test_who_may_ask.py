@@ -62,6 +62,8 @@ DECISIONS: Mapping[tuple[str, str], Route] = {
     ("POST", "/sign-out"): Route("/sign-out", None, status=403),
     ("POST", "/hooks/<origin>"): Route("/hooks/prod", None, status=401),
     ("POST", "/hooks/<origin>/"): Route("/hooks/prod/", None, status=401),
+    ("POST", "/hooks/<origin>/<secret>"): Route("/hooks/prod/x", None, status=404),
+    ("POST", "/hooks/<origin>/<secret>/"): Route("/hooks/prod/x/", None, status=404),
     ("GET", "/v2/"): Route("/v2/", None),
     **{
         (method, "/v2/<path:rest>"): Route("/v2/shop/web/manifests/stable", None, status=status)
