@@ -1,6 +1,7 @@
 """One fact that a registry told: who did what to which content, when."""
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -14,6 +15,15 @@ class Scope(StrEnum):
     TAG = "tag"
     MANIFEST = "manifest"
     REPOSITORY = "repository"
+
+
+class Provenance(StrEnum):
+    """How something is known: told by its registry, concluded from a wider event, or learnt by asking (decision 8)."""
+
+    OBSERVED = "observed"
+    DERIVED = "derived"
+    RESOLVED = "resolved"
+    RECONCILED = "reconciled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +76,7 @@ class TagEvent:
     """As much of a stored event as the history of tags needs.
 
     Scope TAG: `tag` now points to `digest`, or is gone where `digest` is None. Scope MANIFEST: `digest` is gone and
-    every tag on it. Scope REPOSITORY: everything is gone.
+    every tag on it. Scope REPOSITORY: everything is gone. `provenance` is how this is known of the tag it names.
     """
 
     order: Order
@@ -74,6 +84,13 @@ class TagEvent:
     tag: str | None
     digest: str | None
     actor: str | None
+    provenance: Provenance = Provenance.OBSERVED
+
+
+def provenance(flags: Collection[str]) -> Provenance:
+    """How an event with these flags is known: those that Tagtrail made by asking say so."""
+    asked = (known for known in (Provenance.RESOLVED, Provenance.RECONCILED) if known in flags)
+    return next(asked, Provenance.OBSERVED)
 
 
 MIN_TIME_NS = 946_684_800_000_000_000

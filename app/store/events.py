@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, and_, bindparam, insert, or_, select
 
 from app.domain.changes import TagKey
-from app.domain.events import Event, Order, Report, Scope, TagEvent
+from app.domain.events import Event, Order, Report, Scope, TagEvent, provenance
 from app.store.dialect import listed, one_of, row_of, rows
 from app.store.schema import events
 
@@ -16,7 +16,7 @@ _TAG = (events.c.registry, events.c.repository, events.c.tag)
 _IDENTITY = (events.c.origin, events.c.event_id)
 _TAG_EVENT = (
     events.c.time_ns, events.c.sequence, events.c.event_id, events.c.origin,
-    events.c.scope, events.c.tag, events.c.digest, events.c.actor,
+    events.c.scope, events.c.tag, events.c.digest, events.c.actor, events.c.flags,
 )
 
 
@@ -141,7 +141,12 @@ def of_tag(connection: Connection, key: TagKey, since_ns: int) -> list[TagEvent]
 
 def _tag_event(row: Any) -> TagEvent:
     order = Order(row.time_ns, row.sequence, row.event_id, row.origin)
-    return TagEvent(order, Scope(row.scope), row.tag, row.digest, row.actor)
+    known = provenance(_flags(row))
+    return TagEvent(order, Scope(row.scope), row.tag, row.digest, row.actor, known)
+
+
+def _flags(row: Any) -> tuple[str, ...]:
+    return tuple((row.flags or "").split())
 
 
 def media_types(connection: Connection, ids: Collection[tuple[str, str]]) -> dict[tuple[str, str], str | None]:
@@ -177,5 +182,4 @@ def _event(row: Row[Any]) -> Event:
         media_type=row.media_type,
         actor=row.actor,
     )
-    flags = tuple((row.flags or "").split())
-    return Event(row.origin, row.event_id, row.registry, row.time_ns, row.received_ns, flags, report, row.seq)
+    return Event(row.origin, row.event_id, row.registry, row.time_ns, row.received_ns, _flags(row), report, row.seq)
