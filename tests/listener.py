@@ -41,7 +41,7 @@ class Listener:
     def __init__(self, replies: Sequence[Reply] = (), answer: Callable[[Heard], Reply] | None = None) -> None:
         self.heard: list[Heard] = []
         self._replies = list(replies) or [Reply()]
-        self._answer = answer
+        self.answer = answer
         self._changed = threading.Condition()
         self._closing = threading.Event()
         self._server = _Server(self)
@@ -83,9 +83,9 @@ class Listener:
         with self._changed:
             self.heard.append(heard)
             self._changed.notify_all()
-            if self._answer is None:
+            if self.answer is None:
                 return self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
-        return self._answer(heard)
+        return self.answer(heard)
 
     def sleep(self, seconds: float) -> None:
         self._closing.wait(seconds)

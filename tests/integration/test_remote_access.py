@@ -40,8 +40,8 @@ def door() -> Iterator[Door]:
 @contextmanager
 def front(peer: str, tokens: TokenServer, realm: str = "{url}/token") -> Iterator[Listener]:
     """`peer` behind a front that wants the tokens of `tokens`."""
-    listener = Listener(answer=lambda heard: guarded(tokens, realm.format(url=listener.url), peer)(heard))
-    with listener:
+    with Listener() as listener:
+        listener.answer = guarded(tokens, realm.format(url=listener.url), peer)
         yield listener
 
 
@@ -147,7 +147,8 @@ def test_a_wrong_password_is_said_so_without_it(peer: str, door: Door) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b'"t"', b"{}", b'{"token": 5}', b'{"token": "a b"}', b'{"token": "a\\r\\nX: y"}', b"[" * 90_000]
+    "body",
+    [b"", b"[]", b'"t"', b"{}", b'{"token": 5}', b'{"token": "a b"}', b'{"token": "a\\r\\nX: y"}', b"[" * 90_000],
 )
 def test_what_is_no_token_is_not_shown_to_the_registry(door: Door, body: bytes) -> None:
     with Listener() as listener:
