@@ -149,6 +149,18 @@ def _flags(row: Any) -> tuple[str, ...]:
     return tuple((row.flags or "").split())
 
 
+def has_news_since(connection: Connection, key: TagKey, time_ns: int) -> bool:
+    """Whether the tag was pushed or deleted, by name, after `time_ns`, as far as somebody has told."""
+    newer = select(events.c.seq).where(
+        events.c.registry == key.registry,
+        events.c.repository == key.repository,
+        events.c.time_ns > time_ns,
+        events.c.tag == key.tag,
+        events.c.action.in_(("push", "delete")),
+    )
+    return connection.execute(newer.limit(1)).first() is not None
+
+
 def media_types(connection: Connection, ids: Collection[tuple[str, str]]) -> dict[tuple[str, str], str | None]:
     """The media type that each of the events, named by (origin, event id), is about."""
     if not ids:

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from app.domain.asking import lacks_digest
 from app.domain.events import Event, accept
 from app.domain.filters import is_unheard
 from app.domain.origins import Origin
@@ -19,6 +20,8 @@ from app.usecases import history
 
 REPEAT_WITHIN_NS = 600 * 1_000_000_000
 """Without an id of its own, the same bytes within this time are a repeat (decision 3)."""
+ASK_AFTER_NS = 1_000_000_000
+"""How long a push without a digest is left alone: some registries tell of it before they write the tag."""
 TRIES = 5
 
 
@@ -77,12 +80,21 @@ def _take_in(connection: Connection, parcels: Sequence[Parcel], policy: Policy) 
         events.add(connection, numbered)
         promised = history.extend(connection, numbered, now_ns, policy.max_age_ns)
         if policy.pulls_fan_out:
-            promised += [f"event:{event.seq}" for event in numbered if event.report.action == "pull"]
+            promised += [f"{outbox.EVENT}{event.seq}" for event in numbered if event.report.action == "pull"]
         outbox.add(connection, outbox.FAN_OUT, promised, now_ns)
+        _promise_to_ask(connection, numbered, now_ns + ASK_AFTER_NS)
         head.advance(connection, numbered[-1].seq)
     quarantine.add(connection, found.rejected)
     origins.count(connection, found.tallies)
     return bool(promised)
+
+
+def _promise_to_ask(connection: Connection, numbered: Sequence[Event], not_before_ns: int) -> None:
+    """The relay rings for these: nobody waits for them by the millisecond."""
+    lacking = [event for event in numbered if lacks_digest(event)]
+    for registry in sorted({event.registry for event in lacking}):
+        subjects = [f"{outbox.EVENT}{event.seq}" for event in lacking if event.registry == registry]
+        outbox.add(connection, outbox.resolve_lane(registry), subjects, not_before_ns)
 
 
 def _sort(connection: Connection, parcels: Sequence[Parcel]) -> _Sorted:
