@@ -123,11 +123,16 @@ _BUILT_IN = {"docker.io": ("https://registry-1.docker.io", ("https://auth.docker
 
 
 def make_remotes(settings: Settings, door: "Door") -> Mapping[str, "RemoteRegistry"]:
-    """The registries that may be asked, by name: those of `registries:`, and our own. Raises ConfigurationError."""
+    """The registries that may be asked, by name. Raises ConfigurationError."""
+    sections = sections_to_ask(settings)
+    return {name: make_remote(settings, door, name, section) for name, section in sections.items()}
+
+
+def sections_to_ask(settings: Settings) -> Mapping[str, "AskedRegistry"]:
+    """What configuration says of the registries that may be asked: those of `registries:`, and our own."""
     from app.settings.asked import AskedRegistry
 
-    sections = {LOCAL: AskedRegistry(url=settings.ran_at), **settings.file.registries}
-    return {name: make_remote(settings, door, name, section) for name, section in sections.items()}
+    return {LOCAL: AskedRegistry(url=settings.ran_at), **settings.file.registries}
 
 
 def make_remote(settings: Settings, door: "Door", name: str, section: "AskedRegistry") -> "RemoteRegistry":

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, insert, or_, select
+from sqlalchemy import Connection, Row, Select, and_, bindparam, func, insert, or_, select
 
 from app.domain.changes import TagKey
 from app.domain.events import Event, Order, Report, Scope, TagEvent, provenance
@@ -147,6 +147,19 @@ def _tag_event(row: Any) -> TagEvent:
 
 def _flags(row: Any) -> tuple[str, ...]:
     return tuple((row.flags or "").split())
+
+
+def repositories_of(connection: Connection, registry: str) -> list[str]:
+    """Every repository of which something was told. Steps along the index, as no database does for DISTINCT."""
+    first = select(func.min(events.c.repository).label("name")).where(
+        events.c.registry == registry, events.c.repository != ""
+    )
+    names = first.cte("names", recursive=True)
+    following = select(func.min(events.c.repository)).where(
+        events.c.registry == registry, events.c.repository > names.c.name
+    )
+    names = names.union_all(select(following.scalar_subquery()).where(names.c.name.is_not(None)))
+    return list(connection.execute(select(names.c.name).where(names.c.name.is_not(None))).scalars())
 
 
 def has_news_since(connection: Connection, key: TagKey, time_ns: int) -> bool:
