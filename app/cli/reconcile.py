@@ -36,11 +36,13 @@ def reconcile(context: Context, /, origin: str, registry: str | None, pattern: s
     Nothing is ever deleted from history, and what could not be listed whole removes nothing. The status is 1 if
     something could not be asked.
     """
-    names = _registries(context, origin, registry)
+    of_all = _registries(context, origin)
+    names = _only(registry, origin, of_all)
     with asking(context):
         pass  # there is a database, and no transaction stays open while a registry is asked
     with Door() as door:
-        done = [_walk(context, door, Asked(origin, name, pattern, not options["dry_run"])) for name in names]
+        asked = [Asked(origin, name, pattern, not options["dry_run"], len(of_all) == 1) for name in names]
+        done = [_walk(context, door, one) for one in asked]
     if options["as_json"]:
         print_json([plain(walked) | {"complete": walked.complete} for walked in done])
     else:
@@ -48,12 +50,15 @@ def reconcile(context: Context, /, origin: str, registry: str | None, pattern: s
     sys.exit(any(walked.failures or walked.moving for walked in done))
 
 
-def _registries(context: Context, origin: str, registry: str | None) -> Sequence[str]:
+def _registries(context: Context, origin: str) -> Sequence[str]:
     found = context.settings.origin(origin)
     if found is None:
         known = ", ".join(sorted(context.settings.origins.all())) or "none yet"
         raise ConfigurationError(f"no origin is called {origin!r}; there are: {known}")
-    names = found[0].registries
+    return found[0].registries
+
+
+def _only(registry: str | None, origin: str, names: Sequence[str]) -> Sequence[str]:
     if registry is not None and registry not in names:
         raise ConfigurationError(f"{origin} does not write history of {registry!r}, only of {', '.join(names)}")
     return names if registry is None else (registry,)
@@ -111,6 +116,6 @@ def _show(done: Sequence[Walked]) -> None:
             click.echo(f"still moving, left alone: {printable(tag)}", err=True)
         click.echo(
             f"{walked.registry}: {walked.tags} tags in {walked.repositories} repositories, "
-            f"{len(walked.differences)} differed",
+            f"{len(walked.differences)} differed" + (f", {len(walked.gaps)} gaps closed" if walked.gaps else ""),
             err=True,
         )

@@ -41,7 +41,10 @@ class Difference:
 
 @dataclass(slots=True)
 class Walked:
-    """What came of walking a registry. `moving`: tags that changed while they were asked about, and are left alone."""
+    """What came of walking a registry. `moving`: tags that changed while they were asked about, and are left alone.
+
+    `gaps`: (journal, after, up to) of the events that never came, which this walk makes good.
+    """
 
     run: str
     origin: str
@@ -53,6 +56,7 @@ class Walked:
     differences: list[Difference] = field(default_factory=list)
     moving: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    gaps: list[tuple[str, int, int]] = field(default_factory=list)
 
     @property
     def complete(self) -> bool:
@@ -116,6 +120,7 @@ def record(walked: Walked, ended_ns: int) -> Report:
         "differences": len(walked.differences),
         "moving": walked.moving,
         "failures": walked.failures,
+        "gaps": walked.gaps,
     }
     return Report(
         raw=json.dumps(told).encode(),

@@ -12,8 +12,9 @@ from app.domain.filters import is_unheard
 from app.domain.origins import Origin
 from app.envelopes import Reading, Received
 from app.pausepoints import pause
-from app.store import events, head, origins, outbox, quarantine
+from app.store import events, head, heard, origins, outbox, quarantine
 from app.store.engine import Connection, Engine, may_retry, writing
+from app.store.heard import Span
 from app.store.origins import Tally
 from app.store.quarantine import Rejected
 from app.usecases import history
@@ -82,11 +83,30 @@ def _take_in(connection: Connection, parcels: Sequence[Parcel], policy: Policy) 
         if policy.pulls_fan_out:
             promised += [f"{outbox.EVENT}{event.seq}" for event in numbered if event.report.action == "pull"]
         outbox.add(connection, outbox.FAN_OUT, promised, now_ns)
+        heard.add(connection, _merged(numbered))
         _promise_to_ask(connection, numbered, now_ns + ASK_AFTER_NS)
         head.advance(connection, numbered[-1].seq)
     quarantine.add(connection, found.rejected)
     origins.count(connection, found.tallies)
     return bool(promised)
+
+
+def _merged(numbered: Sequence[Event]) -> list[Span]:
+    """The numbers of journals that `numbered` tell of, as few spans as they are in their order."""
+    spans: list[Span] = []
+    for event in numbered:
+        report = event.report
+        if report.journal is None or report.sequence is None or report.previous is None:
+            continue
+        if report.previous >= report.sequence:
+            continue
+        span = Span(event.origin, report.journal, report.previous, report.sequence)
+        last = spans[-1] if spans else None
+        if last is not None and (last.origin, last.journal, last.upto) == (span.origin, span.journal, span.after):
+            spans[-1] = replace(last, upto=span.upto)
+        else:
+            spans.append(span)
+    return spans
 
 
 def _promise_to_ask(connection: Connection, numbered: Sequence[Event], not_before_ns: int) -> None:

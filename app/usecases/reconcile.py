@@ -20,8 +20,9 @@ from app.domain.times import SECOND_NS
 from app.envelopes import Reading
 from app.remote.client import RemoteRegistry
 from app.remote.errors import RemoteError
-from app.store import events, tags
-from app.store.engine import Engine, reading
+from app.store import events, head, heard, tags
+from app.store.engine import Engine, reading, writing
+from app.store.heard import Span
 from app.usecases.ingest import Parcel, Policy, ingest
 
 AT_ONCE = 8
@@ -30,12 +31,16 @@ AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which part of which registry is to be walked, for which origin. `write` False: only to say what differs."""
+    """Which part of which registry is to be walked, for which origin. `write` False: only to say what differs.
+
+    `closes_gaps`: the origin tells of no other registry, so nothing else can hide in a gap of its journals.
+    """
 
     origin: str
     registry: str
     repository_pattern: str | None = None
     write: bool = True
+    closes_gaps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +61,15 @@ def reconcile(asked: Asked, means: Means) -> Walked:
     """
     walked = Walked(uuid.uuid4().hex[:16], asked.origin, asked.registry, time.time_ns(), asked.repository_pattern)
     walk = _Walk(asked, means, walked)
+    with reading(means.engine) as connection:
+        missed = heard.gaps(connection, asked.origin) if asked.closes_gaps else []
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="reconcile") as threads:
         doubtful = walk.all_repositories(threads)
         walk.again(threads, doubtful)
     if asked.write:
+        walked.gaps = [(gap.journal, gap.after, gap.upto) for gap in missed if walked.complete]
         walk.take_in([record(walked, time.time_ns())])
+        walk.close(missed)
     return walked
 
 
@@ -107,6 +116,13 @@ class _Walk:
     def take_in(self, reports: Sequence[Report]) -> None:
         parcel = Parcel(asking(self.asked.registry), Reading(tuple(reports)), time.time_ns())
         ingest(self.means.engine, [parcel], self.means.policy)
+
+    def close(self, missed: Sequence[Span]) -> None:
+        """What was missed is known now, if the walk left nothing out."""
+        if self.walked.complete and missed:
+            with writing(self.means.engine) as connection:
+                head.lock(connection)
+                heard.add(connection, missed)
 
     def _read_catalog(self) -> bool:
         """Whether the registry told all its repositories. Many have no catalog, or one for administrators alone."""
