@@ -1,7 +1,7 @@
 """Which numbers of the journals of registries like ours were told, as spans that never touch each other."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from sqlalchemy import Connection, delete, insert, select
@@ -21,8 +21,19 @@ class Span:
 
 def add(connection: Connection, spans: Iterable[Span]) -> None:
     """Under the lock of `head`: note what was told, in any order and any number of times."""
-    for span in sorted(spans):
+    for span in _joined(spans):
         _add(connection, span)
+
+
+def _joined(spans: Iterable[Span]) -> list[Span]:
+    joined: list[Span] = []
+    for span in sorted(spans):
+        last = joined[-1] if joined else None
+        if last is not None and (last.origin, last.journal) == (span.origin, span.journal) and span.after <= last.upto:
+            joined[-1] = replace(last, upto=max(last.upto, span.upto))
+        else:
+            joined.append(span)
+    return joined
 
 
 def _add(connection: Connection, span: Span) -> None:

@@ -83,30 +83,22 @@ def _take_in(connection: Connection, parcels: Sequence[Parcel], policy: Policy) 
         if policy.pulls_fan_out:
             promised += [f"{outbox.EVENT}{event.seq}" for event in numbered if event.report.action == "pull"]
         outbox.add(connection, outbox.FAN_OUT, promised, now_ns)
-        heard.add(connection, _merged(numbered))
         _promise_to_ask(connection, numbered, now_ns + ASK_AFTER_NS)
         head.advance(connection, numbered[-1].seq)
+    heard.add(connection, _numbers(parcels))
     quarantine.add(connection, found.rejected)
     origins.count(connection, found.tallies)
     return bool(promised)
 
 
-def _merged(numbered: Sequence[Event]) -> list[Span]:
-    """The numbers of journals that `numbered` tell of, as few spans as they are in their order."""
-    spans: list[Span] = []
-    for event in numbered:
-        report = event.report
-        if report.journal is None or report.sequence is None or report.previous is None:
-            continue
-        if report.previous >= report.sequence:
-            continue
-        span = Span(event.origin, report.journal, report.previous, report.sequence)
-        last = spans[-1] if spans else None
-        if last is not None and (last.origin, last.journal, last.upto) == (span.origin, span.journal, span.after):
-            spans[-1] = replace(last, upto=span.upto)
-        else:
-            spans.append(span)
-    return spans
+def _numbers(parcels: Sequence[Parcel]) -> list[Span]:
+    """What `parcels` tell of the journals of registries like ours: also what is not stored was told."""
+    reports = [(parcel.origin.name, report) for parcel in parcels for report in parcel.reading.reports]
+    return [
+        Span(origin, report.journal, report.previous, report.sequence)
+        for origin, report in reports
+        if report.journal and report.sequence and report.previous is not None and report.previous < report.sequence
+    ]
 
 
 def _promise_to_ask(connection: Connection, numbered: Sequence[Event], not_before_ns: int) -> None:

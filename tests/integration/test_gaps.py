@@ -1,6 +1,7 @@
 """Numbers of our registry's journal that never came: shown, and made good by what comes late or by reconciling."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from listener import Listener, Reply
 from sqlalchemy import Engine, delete, select
 
 from app.cli import main
+from app.domain.filters import Unheard
 from app.domain.origins import Origin
 from app.outbound import Door
 from app.remote.client import RemoteRegistry
@@ -45,6 +47,14 @@ def test_what_never_came_is_a_gap_until_it_comes(engine: Engine) -> None:
 def test_what_an_endpoint_does_not_want_is_no_gap(engine: Engine) -> None:
     take_in(engine, numbered(1), numbered(7, previous=1))
     assert gaps(engine) == []
+
+
+def test_what_an_origin_does_not_store_is_no_gap(engine: Engine) -> None:
+    deaf = replace(PROD, unheard=Unheard(actions=frozenset({"pull"})))
+    take_in(engine, numbered(1), numbered(2, action="pull"), numbered(3), origin=deaf)
+    assert gaps(engine) == []
+    with reading(engine) as connection:
+        assert len(connection.execute(select(schema.events.c.seq)).all()) == 2
 
 
 def test_each_journal_and_origin_has_numbers_of_its_own(engine: Engine) -> None:
