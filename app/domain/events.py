@@ -34,8 +34,8 @@ class Report:
     name as the payload has it, never a key. `repository` is empty where the event is about none. `tag` is a tag or
     None: dialects turn a "tag" that is a digest into None and say so in `flags`. Of a delete only what its scope takes
     is here: a tag without digest, or a digest without tag. `raw` holds the exact bytes of this one event, or of the
-    body that tells several at once: `ordinal` counts these. `sequence` is its number in
-    `journal`, and `previous` that of the one told before it.
+    body that tells several at once: `ordinal` counts these. `sequence` is its number in `journal`, and
+    `previous` that of the one told before it.
     """
 
     raw: bytes
