@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from app.domain.errors import TagtrailError
 from app.queue.jobs import FAN_OUT, Bell, Lane, SilentBell
 from app.settings import Settings
+from app.settings.origins_folder import LOCAL
 from app.store.engine import Engine, alone, make_engine
 from app.usecases.group_commit import GroupCommit
 from app.usecases.ingest import Parcel, Policy, ingest
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from app.outbound import Door
     from app.registry.locks import Locks
     from app.registry.registry import Registry
+    from app.remote.client import RemoteRegistry
+    from app.remote.credentials import Credentials
+    from app.settings.asked import AskedRegistry
     from app.sinks.sink import Sink
     from app.usecases.fan_out import Fan
     from app.usecases.notify import Receiver
@@ -112,6 +116,54 @@ def make_receivers(settings: Settings) -> Mapping[str, "Receiver"]:
             most_at_once=1 if settings.registry.notifications.endpoints is not None else MOST_AT_ONCE,
         )
     return receivers
+
+
+_BUILT_IN = {"docker.io": ("https://registry-1.docker.io", ("https://auth.docker.io",))}
+"""Registries that are elsewhere than their name says: where, and where their tokens are given."""
+
+
+def make_remotes(settings: Settings, door: "Door") -> Mapping[str, "RemoteRegistry"]:
+    """The registries that may be asked, by name. Raises ConfigurationError."""
+    sections = sections_to_ask(settings)
+    return {name: make_remote(settings, door, name, section) for name, section in sections.items()}
+
+
+def sections_to_ask(settings: Settings) -> Mapping[str, "AskedRegistry"]:
+    """What configuration says of the registries that may be asked: those of `registries:`, and our own."""
+    from app.settings.asked import AskedRegistry
+
+    return {LOCAL: AskedRegistry(url=settings.ran_at), **settings.file.registries}
+
+
+def make_remote(settings: Settings, door: "Door", name: str, section: "AskedRegistry") -> "RemoteRegistry":
+    """One of them. Raises ConfigurationError."""
+    from app.outbound import Door, InvalidUrlError, Url
+    from app.remote.access import Trust
+    from app.remote.client import RemoteRegistry
+    from app.settings import ConfigurationError
+
+    url, realms = _BUILT_IN.get(name, (name, ()))
+    try:
+        listed = frozenset(Url.parse(realm).origin for realm in (*realms, *section.token_realms))
+        trust = Trust(_credentials(settings, name, section), listed)
+        own_door = Door(settings.folder / section.tls.ca) if section.tls else door
+        return RemoteRegistry(own_door, section.url or url, trust)
+    except (InvalidUrlError, ValueError, OSError) as error:
+        reason = (isinstance(error, OSError) and error.strerror) or error
+        raise ConfigurationError(f"{settings.config}: registries.{name}: {reason}") from None
+
+
+def _credentials(settings: Settings, name: str, section: "AskedRegistry") -> "Credentials":
+    """Raises ValueError for a password that can't be found."""
+    from app.remote.credentials import Login, from_docker, nobody
+    from app.settings.references import resolve
+
+    if section.credentials == "none":
+        return nobody
+    if section.credentials == "docker-config":
+        return lambda: from_docker(settings.docker_config, name)
+    login = Login(section.credentials.username, resolve(section.credentials.password, settings.folder))
+    return lambda: login
 
 
 def make_registry(settings: Settings) -> tuple["Registry", "Locks"]:

@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -34,12 +34,14 @@ class Reply:
 class Listener:
     """Listens on a free port of 127.0.0.1 between `with` and its end.
 
-    `replies` are given in turn, the last one for ever; without any, everything is answered 200.
+    `replies` are given in turn, the last one for ever; without any, everything is answered 200. `answer`, where it is
+    given, answers instead.
     """
 
-    def __init__(self, replies: Sequence[Reply] = ()) -> None:
+    def __init__(self, replies: Sequence[Reply] = (), answer: Callable[[Heard], Reply] | None = None) -> None:
         self.heard: list[Heard] = []
         self._replies = list(replies) or [Reply()]
+        self.answer = answer
         self._changed = threading.Condition()
         self._closing = threading.Event()
         self._server = _Server(self)
@@ -81,7 +83,9 @@ class Listener:
         with self._changed:
             self.heard.append(heard)
             self._changed.notify_all()
-            return self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
+            if self.answer is None:
+                return self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
+        return self.answer(heard)
 
     def sleep(self, seconds: float) -> None:
         self._closing.wait(seconds)
@@ -130,7 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name, value)
-        if reply.status not in (204, 304):
+        if reply.status not in (204, 304) and "Content-Length" not in reply.headers:
             self.send_header("Content-Length", str(len(reply.body)))
         self.end_headers()
         if self.command != "HEAD":

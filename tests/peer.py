@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,17 +41,28 @@ version: 0.1
 log: {{level: warn}}
 storage: {{filesystem: {{rootdirectory: {root}}}, delete: {{enabled: true}}}}
 http: {{addr: "127.0.0.1:{port}"}}
-{notifications}
+{configured}
 """
 
 
+PASSWORD = "open sesame"
+_HTPASSWD = "alice:$2b$04$abcdefghijklmnopqrstuu/LVz6MZlItEy42I2juLihZ66HnQx/cy\n"
+"""alice's PASSWORD under bcrypt, the only form that docker-registry knows."""
+
+
+def htpasswd(folder: Path) -> str:
+    """YAML that lets alice in with PASSWORD and nobody else."""
+    (folder / "htpasswd").write_text(_HTPASSWD)
+    return f"auth: {{htpasswd: {{realm: peer, path: {folder / 'htpasswd'}}}}}"
+
+
 @contextmanager
-def docker_registry(folder: Path, notifications: str) -> Iterator[str]:
-    """Its `host:port`, with `notifications` (YAML) pasted into its configuration."""
+def docker_registry(folder: Path, configured: str) -> Iterator[str]:
+    """Its `host:port`, with `configured` (YAML: notifications, auth) pasted into its configuration."""
     program = need("docker-registry")
     port = free_port()
     config = folder / "config.yml"
-    config.write_text(CONFIG.format(root=folder / "registry", port=port, notifications=notifications))
+    config.write_text(CONFIG.format(root=folder / "registry", port=port, configured=configured))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
     with (folder / "registry.log").open("wb") as log:
         process = subprocess.Popen([program, "serve", str(config)], stdout=log, stderr=log, env=environment)
@@ -66,5 +78,8 @@ def _answers(port: int) -> bool:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/v2/", timeout=2) as answer:
             return int(answer.status) == 200
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code == 401
     except OSError:
         return False

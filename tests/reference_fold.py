@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Told:
-    """An event as the reference sees it. `what`: set, drop (a tag), kill (a digest), wipe (the repository)."""
+    """An event as the reference sees it. `what`: set, drop (a tag), kill (a digest), wipe (the repository).
+
+    `known`: observed, or resolved or reconciled where Tagtrail itself asked; these only set and drop.
+    """
 
     time: int
     sequence: int
@@ -18,6 +21,7 @@ class Told:
     what: str
     tag: str = ""
     digest: str = ""
+    known: str = "observed"
 
 
 @dataclass(frozen=True)
@@ -46,13 +50,13 @@ def history(events: set[Told]) -> tuple[list[Line], dict[tuple[str, str], tuple[
             existed = any((line.repository, line.tag) == key for line in lines)
             if event.what == "set" and event.tag == tag and points != event.digest:
                 kind = "created" if not existed else "restored" if points == "absent" else "moved"
-                lines.append(Line(repository, tag, kind, points, event.digest, event.id, "observed"))
+                lines.append(Line(repository, tag, kind, points, event.digest, event.id, event.known))
                 now[key] = event.digest
             elif event.what == "drop" and event.tag == tag:
                 if points != "absent":
-                    lines.append(Line(repository, tag, "removed", points, "absent", event.id, "observed"))
+                    lines.append(Line(repository, tag, "removed", points, "absent", event.id, event.known))
                     now[key] = "absent"
-                else:
+                elif event.known == "observed":
                     _confirm(lines, key)
             elif (event.what == "kill" and points == event.digest) or (
                 event.what == "wipe" and points not in ("absent", "unknown")
@@ -64,7 +68,7 @@ def history(events: set[Told]) -> tuple[list[Line], dict[tuple[str, str], tuple[
 
 def _confirm(lines: list[Line], key: tuple[str, str]) -> None:
     mine = [index for index, line in enumerate(lines) if (line.repository, line.tag) == key]
-    if mine and lines[mine[-1]].kind == "removed":
+    if mine and lines[mine[-1]].kind == "removed" and lines[mine[-1]].provenance == "derived":
         line = lines[mine[-1]]
         lines[mine[-1]] = Line(
             line.repository, line.tag, line.kind, line.before, line.after, line.event, "observed"

@@ -12,5 +12,9 @@ def deliver(destination: str) -> None:
     current().ring_heard(Lane("deliver", destination))
 
 
+def resolve(registry: str) -> None:
+    current().ring_heard(Lane("resolve", registry))
+
+
 def notify(endpoint: str) -> None:
     current().ring_heard(Lane("notify", endpoint))

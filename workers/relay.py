@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from app import bootstrap
 from app.domain.errors import TagtrailError
-from app.queue.jobs import FAN_OUT, Bell, Lane
+from app.queue.jobs import JOBS, Bell, Lane
 from app.settings import Settings, load
 from app.store import deliveries, journal, outbox
 from app.store.engine import Engine, UnavailableError, now_ns, reading
@@ -39,7 +39,8 @@ class Relay:
         """One look at everything that may be due."""
         with reading(self.engine) as connection:
             now = now_ns(connection)
-            lanes = {FAN_OUT for lane in outbox.due_lanes(connection, now) if lane == outbox.FAN_OUT}
+            promised = (Lane.named(name) for name in outbox.due_lanes(connection, now))
+            lanes = {lane for lane in promised if lane.job in JOBS}
             lanes |= {Lane("deliver", name) for name in deliveries.due_destinations(connection, now)}
         if self.endpoints:
             with reading(self.journal) as connection:

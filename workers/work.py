@@ -11,18 +11,21 @@ from app.outbound import Door
 from app.pausepoints import pause
 from app.queue.jobs import FAN_OUT, Bell, Lane
 from app.queue.rq import connect, heard
+from app.remote.client import RemoteRegistry
 from app.settings import Settings
 from app.sinks.sink import Sink
 from app.store.engine import Engine
 from app.usecases.deliver import deliver, no_sink
 from app.usecases.fan_out import Fan, fan_out
+from app.usecases.ingest import Policy
 from app.usecases.notify import Receiver, notify
+from app.usecases.resolve import resolve
 from workers.lanes import Lanes
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The three kinds of lane, each drained until it is empty."""
+    """The kinds of lane, each drained until it is empty."""
 
     engine: Engine
     journal: Engine
@@ -32,6 +35,8 @@ class Work:
     sinks: Mapping[str, Sink]
     fan: Fan
     receivers: Mapping[str, Receiver]
+    remotes: Mapping[str, RemoteRegistry]
+    policy: Policy
     lanes: Lanes = field(default_factory=Lanes)
 
     def ring_heard(self, lane: Lane) -> None:
@@ -47,6 +52,9 @@ class Work:
                     self.bell.ring(Lane("deliver", destination))
             case "deliver":
                 self._deliver(lane.about)
+            case "resolve":
+                if resolve(self.engine, lane.about, self.remotes.get(lane.about), self.policy):
+                    self.bell.ring(FAN_OUT)
             case "notify" if lane.about in self.receivers:
                 notify(self.journal, self.receivers[lane.about], self.door, random.uniform(-1, 1))  # noqa: S311
 
@@ -76,6 +84,8 @@ def start(settings: Settings) -> Work:
         sinks=sinks,
         fan=bootstrap.make_fan(settings, sinks),
         receivers=bootstrap.make_receivers(settings),
+        remotes=bootstrap.make_remotes(settings, door),
+        policy=bootstrap.policy(settings),
     )
     _current[:] = [work]
     return work

@@ -17,6 +17,7 @@ COMMANDS: Mapping[str, str] = {
     "events": "app.cli.events:events",
     "deliveries": "app.cli.deliveries:deliveries",
     "redeliver": "app.cli.redeliver:redeliver",
+    "reconcile": "app.cli.reconcile:reconcile",
     "quarantine": "app.cli.quarantine:quarantine",
     "origin": "app.cli.origin:origin",
     "token": "app.cli.token:token",

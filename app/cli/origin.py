@@ -14,6 +14,7 @@ from app.settings import ConfigurationError, Settings, load
 from app.settings.load import check_causes
 from app.settings.origins_folder import LOCAL, write_private
 from app.settings.proofs import ProofKind
+from app.store.heard import gaps
 from app.store.origins import all_tallies
 
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?")
@@ -66,6 +67,7 @@ def list_(context: Context, as_json: bool) -> None:
     settings = context.settings
     with asking(context) as connection:
         tallies = all_tallies(connection)
+        missed = gaps(connection)
     rows = []
     for name, section in sorted(settings.origins.all().items()):
         tally = tallies.get(name)
@@ -79,6 +81,7 @@ def list_(context: Context, as_json: bool) -> None:
                 "repeats": tally.repeats if tally else 0,
                 "quarantined": tally.quarantined if tally else 0,
                 "ignored": tally.ignored if tally else 0,
+                "gaps": sum(gap.upto - gap.after for gap in missed if gap.origin == name),
             }
         )
     if as_json:

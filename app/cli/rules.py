@@ -2,7 +2,7 @@
 
 import click
 
-from app.bootstrap import make_receivers, make_sinks
+from app.bootstrap import make_receivers, make_remotes, make_sinks
 from app.outbound import Door
 from app.settings import load
 
@@ -18,6 +18,7 @@ def check() -> None:
     settings = load()
     with Door() as door:
         make_sinks(settings, door)
+        make_remotes(settings, door)
     make_receivers(settings)
     for rule in settings.rules:
         when = rule.when

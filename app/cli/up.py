@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from app.bootstrap import configure_logging, make_sinks
+from app.bootstrap import configure_logging, make_remotes, make_sinks
 from app.cli.supervisor import Child, supervise
 from app.outbound import Door
 from app.queue.rq import check_reachable
@@ -92,6 +92,7 @@ def prepare() -> None:
 def _check(settings: Settings, host: str) -> None:
     with Door() as door:
         make_sinks(settings, door)
+        make_remotes(settings, door)
     if settings.redis_url is not None:
         check_reachable(settings.redis_url)
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:

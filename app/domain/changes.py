@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from app.domain.events import Order, Scope, TagEvent
+from app.domain.events import Order, Provenance, Scope, TagEvent
 
 UNKNOWN = "unknown"
 """Before the first knowledge of a tag: it may have pointed anywhere or nowhere."""
@@ -24,13 +24,6 @@ class Kind(StrEnum):
     RESTORED = "restored"
     VOID = "void"
     """Was once a line of history; a late event made it none."""
-
-
-class Provenance(StrEnum):
-    OBSERVED = "observed"
-    DERIVED = "derived"
-    RESOLVED = "resolved"
-    RECONCILED = "reconciled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +76,14 @@ def fold(key: TagKey, state: TagState, events: Iterable[TagEvent]) -> tuple[list
     """Apply `events` (sorted by order; those of other tags do nothing) to `state`: the changes made, and what is then.
 
     A tag delete that follows the derived removal of the same tag confirms it: the change becomes observed, and no
-    second one is made (decision 6).
+    second one is made (decision 6). Having asked confirms nothing that somebody was told.
     """
     changes: list[Change] = []
     for event in events:
         after = _points_to_after(state, event, key.tag)
         if after is None:
             continue
-        if event.scope is Scope.TAG and after == ABSENT == state.points_to:
+        if event.scope is Scope.TAG and after == ABSENT == state.points_to and event.provenance is Provenance.OBSERVED:
             _confirm(changes)
         state = _noted(state, event, after)
         if after != state.points_to:
@@ -132,7 +125,7 @@ def _moved(key: TagKey, state: TagState, event: TagEvent, after: str) -> tuple[C
     wide = event.scope is not Scope.TAG
     if wide and state.points_to == UNKNOWN:  # proves that the tag is absent, but nobody saw it exist
         return None, replace(state, points_to=ABSENT)
-    provenance = Provenance.DERIVED if wide else Provenance.OBSERVED
+    provenance = Provenance.DERIVED if wide else event.provenance
     identity = change_id(key, event.order)
     change = Change(identity, key, kind, state.points_to, after, event.order, provenance, event.actor)
     return change, replace(

@@ -1,6 +1,7 @@
 """One fact that a registry told: who did what to which content, when."""
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,6 +17,15 @@ class Scope(StrEnum):
     REPOSITORY = "repository"
 
 
+class Provenance(StrEnum):
+    """How something is known: told by its registry, concluded from a wider event, or learnt by asking (decision 8)."""
+
+    OBSERVED = "observed"
+    DERIVED = "derived"
+    RESOLVED = "resolved"
+    RECONCILED = "reconciled"
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """An event as a dialect read it: what the sender claims, before an origin vouches for any of it.
@@ -24,7 +34,8 @@ class Report:
     name as the payload has it, never a key. `repository` is empty where the event is about none. `tag` is a tag or
     None: dialects turn a "tag" that is a digest into None and say so in `flags`. Of a delete only what its scope takes
     is here: a tag without digest, or a digest without tag. `raw` holds the exact bytes of this one event, or of the
-    body that tells several at once: `ordinal` counts these.
+    body that tells several at once: `ordinal` counts these. `sequence` is its number in `journal`, and
+    `previous` that of the one told before it.
     """
 
     raw: bytes
@@ -48,6 +59,8 @@ class Report:
     source_addr: str | None = None
     source_instance: str | None = None
     sequence: int | None = None
+    journal: str | None = None
+    previous: int | None = None
     flags: tuple[str, ...] = ()
 
 
@@ -66,7 +79,7 @@ class TagEvent:
     """As much of a stored event as the history of tags needs.
 
     Scope TAG: `tag` now points to `digest`, or is gone where `digest` is None. Scope MANIFEST: `digest` is gone and
-    every tag on it. Scope REPOSITORY: everything is gone.
+    every tag on it. Scope REPOSITORY: everything is gone. `provenance` is how this is known of the tag it names.
     """
 
     order: Order
@@ -74,6 +87,13 @@ class TagEvent:
     tag: str | None
     digest: str | None
     actor: str | None
+    provenance: Provenance = Provenance.OBSERVED
+
+
+def provenance(flags: Collection[str]) -> Provenance:
+    """How an event with these flags is known: those that Tagtrail made by asking say so."""
+    asked = (known for known in (Provenance.RESOLVED, Provenance.RECONCILED) if known in flags)
+    return next(asked, Provenance.OBSERVED)
 
 
 MIN_TIME_NS = 946_684_800_000_000_000

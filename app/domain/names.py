@@ -10,6 +10,7 @@ from app.domain.errors import InvalidDigestError, InvalidNameError
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
+_REFERRER = re.compile(r"sha256-([0-9a-f]{64})(?:\.(?:sig|att|sbom))?")
 MAX_REPOSITORY = 255
 
 
@@ -25,6 +26,16 @@ def parse_tag(text: str) -> str:
     if not _TAG.fullmatch(text):
         raise InvalidNameError("tag", text)
     return text
+
+
+def referred_by(tag: str) -> str | None:
+    """The digest of the manifest that a tag by this name only adds to; None for every other tag.
+
+    So are called the referrers' fallback tags (OCI distribution-spec, "Referrers Tag Schema") and cosign's signatures,
+    attestations and SBOMs.
+    """
+    match = _REFERRER.fullmatch(tag)
+    return f"sha256:{match[1]}" if match else None
 
 
 @dataclass(frozen=True, slots=True)

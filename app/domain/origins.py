@@ -31,6 +31,10 @@ class Expressions:
     actions: tuple[tuple[str, str], ...] = ()
 
 
+ASKING = "tagtrail"
+"""The origin of what Tagtrail learnt by asking a registry (DESIGN decision 7); no sender is called so."""
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """`kind` names the dialect; `registries` are the names under which it may write history, at least one.

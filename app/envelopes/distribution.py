@@ -45,7 +45,9 @@ class _Source(Wire):
 
 
 class _Extension(Wire):
+    journal: str | None = None
     sequence: int | None = None
+    previous: int | None = None
 
 
 class _Event(Wire):
@@ -93,6 +95,8 @@ def _said(value: object) -> Said:
         source_addr=source.addr,
         source_instance=source.instanceID,
         sequence=event.tagtrail.sequence if event.tagtrail else None,
+        journal=event.tagtrail.journal if event.tagtrail else None,
+        previous=event.tagtrail.previous if event.tagtrail else None,
     )
 
 

@@ -112,6 +112,8 @@ class Said:
     source_addr: str | None = None
     source_instance: str | None = None
     sequence: int | None = None
+    journal: str | None = None
+    previous: int | None = None
 
 
 def one_body(received: Received, told: Callable[[Received, object], Iterable[Said]]) -> Reading:
@@ -166,6 +168,8 @@ def report(raw: bytes, said: Said) -> Report:
         source_addr=_text(said.source_addr),
         source_instance=_text(said.source_instance),
         sequence=_int64(said.sequence),
+        journal=_key("journal", said.journal, MAX_ID_BYTES),
+        previous=said.previous if said.previous == 0 else _int64(said.previous),
         flags=(*spoilt, *host_flags, *actor_flags),
     )
 

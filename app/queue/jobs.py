@@ -1,7 +1,7 @@
 """The lanes of work and the jobs that drain them. Names only: `workers` has the functions, and app never imports it."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 FAST = "fast"
 DELIVER = "deliver"
@@ -11,6 +11,7 @@ QUEUES = (FAST, DELIVER)
 JOBS = {
     "fan_out": ("workers.jobs.fan_out", FAST),
     "notify": ("workers.jobs.notify", FAST),
+    "resolve": ("workers.jobs.resolve", DELIVER),
     "deliver": ("workers.jobs.deliver", DELIVER),
 }
 """What a worker may run, and on which queue: whoever can write to Redis gets nothing else run."""
@@ -19,7 +20,7 @@ ALLOWED = frozenset(path for path, _queue in JOBS.values())
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """A stretch of work that is drained in order: a kind of job, and for some the destination or endpoint."""
+    """A stretch of work that is drained in order: a kind of job, and for some the destination, endpoint or registry."""
 
     job: str
     about: str = ""
@@ -27,6 +28,12 @@ class Lane:
     @property
     def name(self) -> str:
         return f"{self.job}:{self.about}"
+
+    @classmethod
+    def named(cls, name: str) -> Self:
+        """The lane of that name; one without a colon is about nothing."""
+        job, _, about = name.partition(":")
+        return cls(job, about)
 
 
 FAN_OUT = Lane("fan_out")

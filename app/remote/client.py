@@ -1,13 +1,13 @@
-"""One other registry, as seen by somebody without a name."""
+"""One other registry, as its clients see it."""
 
-import ipaddress
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from app.domain.digests import Descriptor, Digest
 from app.domain.errors import InvalidNameError
 from app.domain.names import parse_repository, parse_tag
 from app.outbound import Call, Door, InvalidUrlError, Limits, Url
+from app.remote.access import Access, Trust, is_loopback
 from app.remote.blobs import Blob
 from app.remote.replies import Reply
 
@@ -42,17 +42,17 @@ class Manifest:
 class RemoteRegistry:
     """Every method raises RemoteError for the registry's answers and OutboundError for the way there.
 
-    A wrong name or tag is InvalidNameError. A digest that an answer tells is checked, and no answer leads to
-    another host.
+    CredentialsError is raised where it wants to know who we are, and that can't be found out. A wrong name or tag is
+    InvalidNameError. A digest that an answer tells is checked, and no answer leads to another host.
     """
 
-    def __init__(self, door: Door, base_url: str) -> None:
+    def __init__(self, door: Door, base_url: str, trust: Trust | None = None) -> None:
         """`base_url` is `host[:port]`, asked by http on loopback and else by https, or has a scheme.
 
-        Raise InvalidUrlError.
+        Without `trust` we have no name there. Raise InvalidUrlError.
         """
-        self._door = door
         self._base = _parse_base(base_url)
+        self._access = Access(door, self._base, trust or Trust())
 
     def ping(self) -> None:
         """Find out whether it speaks `/v2/` and lets us in."""
@@ -96,11 +96,21 @@ class RemoteRegistry:
 
     def list_tags(self, repository: str) -> Iterator[str]:
         """Every tag, in the registry's order, page after page as they are read."""
-        url: Url | None = self._base.join(f"/v2/{parse_repository(repository)}/tags/list")
+        path = f"/v2/{parse_repository(repository)}/tags/list"
+        for reply in self._pages("list tags", path):
+            yield from _listed(reply, "tags", parse_tag)
+
+    def list_repositories(self) -> Iterator[str]:
+        """Every repository that the registry's catalog has, page after page as they are read. Many have no catalog."""
+        for reply in self._pages("list repositories", "/v2/_catalog"):
+            yield from _listed(reply, "repositories", parse_repository)
+
+    def _pages(self, operation: str, path: str) -> Iterator[Reply]:
+        url: Url | None = self._base.join(path)
         seen: set[Url] = set()
         while url is not None:
-            reply = self._ask("list tags", Call("GET", url)).expect(200)
-            yield from _tags(reply)
+            reply = self._ask(operation, Call("GET", url)).expect(200)
+            yield reply
             seen.add(url)
             url = reply.next_page()
             if url in seen:
@@ -132,24 +142,17 @@ class RemoteRegistry:
         return self._base.join(f"/v2/{parse_repository(repository)}/blobs/{rest}")
 
     def _ask(self, operation: str, call: Call) -> Reply:
-        return Reply(operation, call.url, self._door.send(call, _limits(call)))
+        return Reply(operation, call.url, self._access.send(call, _limits(call)))
 
 
 def _parse_base(text: str) -> Url:
     if "://" not in text:
-        scheme = "http" if _is_loopback(Url.parse(f"http://{text}").host) else "https"
+        scheme = "http" if is_loopback(Url.parse(f"http://{text}").host) else "https"
         text = f"{scheme}://{text}"
     url = Url.parse(text)
     if url.target != "/":
         raise InvalidUrlError("a registry is a host, without a path")
     return url
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _limits(call: Call) -> Limits:
@@ -158,10 +161,10 @@ def _limits(call: Call) -> Limits:
     return Limits(_LIMITS.total_s + size / _SLOWEST_UPLOAD, _LIMITS.connect_s, _LIMITS.answer_bytes)
 
 
-def _tags(reply: Reply) -> list[str]:
+def _listed(reply: Reply, what: str, parse: Callable[[str], str]) -> list[str]:
     listed = reply.json()
-    tags = listed.get("tags") if isinstance(listed, dict) else None
+    names = listed.get(what) if isinstance(listed, dict) else None
     try:
-        return [parse_tag(tag) for tag in tags or []]
+        return [parse(name) for name in names or []]
     except (TypeError, InvalidNameError) as error:
-        raise reply.failed("its list of tags is none") from error
+        raise reply.failed(f"its list of {what} is none") from error

@@ -4,6 +4,7 @@ import hashlib
 import ipaddress
 import os
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,6 +36,7 @@ class Settings:
     port: int
     file: File
     origins: OriginsFolder
+    docker_config: Path
 
     @property
     def url(self) -> str:
@@ -48,11 +50,20 @@ class Settings:
         return (self.file.web.url or self.url).rstrip("/")
 
     @property
+    def ran_at(self) -> str:
+        """Where `tagtrail up` last ran, seen from this machine."""
+        address = self.data / ADDRESS
+        return (address.read_text(encoding="utf-8") if address.exists() else self.url).rstrip("/")
+
+    @property
     def receiver_url(self) -> str:
         """Where registries reach the receiver, as far as this process knows: as configured, else where it last ran."""
-        address = self.data / ADDRESS
-        ran_at = address.read_text(encoding="utf-8") if address.exists() else self.url
-        return (self.file.web.url or ran_at).rstrip("/")
+        return (self.file.web.url or self.ran_at).rstrip("/")
+
+    @property
+    def folder(self) -> Path:
+        """Where the configuration's relative files are sought."""
+        return self.config.parent if self.config else self.data
 
     def registry_named(self, typed: str | None) -> str | None:
         """The registry that people mean: our own under the loopback address where it is pushed to, too."""
@@ -185,6 +196,7 @@ def load(*, acting: bool = True) -> Settings:
         port=_port(env.get("TAGTRAIL_PORT", str(DEFAULT_PORT))),
         file=file,
         origins=OriginsFolder(data / "origins.d", file.origins),
+        docker_config=_docker_config(env),
     )
     if acting:
         check_causes(settings)
@@ -196,6 +208,14 @@ def _config_path(named: str | None) -> Path | None:
         return Path(named).absolute()
     default = Path(DEFAULT_CONFIG)
     return default.absolute() if default.exists() else None
+
+
+def _docker_config(env: Mapping[str, str]) -> Path:
+    """Where docker, skopeo and podman users keep their logins."""
+    if env.get("REGISTRY_AUTH_FILE"):
+        return Path(env["REGISTRY_AUTH_FILE"]).absolute()
+    folder = env.get("DOCKER_CONFIG")
+    return (Path(folder).absolute() if folder else Path.home() / ".docker") / "config.json"
 
 
 def _port(text: str) -> int:

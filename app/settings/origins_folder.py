@@ -13,7 +13,7 @@ import yaml
 
 from app.settings.proofs import ProofKind
 from app.settings.sections import OriginSection
-from app.settings.values import check_name
+from app.settings.values import check_origin
 from app.settings.yamlfile import ConfigurationError, read
 
 LOCAL = "local"
@@ -60,7 +60,7 @@ class OriginsFolder:
         Raises ConfigurationError for a name that is taken or no name.
         """
         try:
-            check_name(name)
+            check_origin(name)
         except ValueError as error:
             raise ConfigurationError(f"{name!r} can't name an origin: {error}") from None
         if name in self.all():

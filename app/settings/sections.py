@@ -3,13 +3,14 @@
 import difflib
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 
-from app.domain.origins import GENERIC, Expressions
+from app.domain.origins import ASKING, GENERIC, Expressions
+from app.settings.asked import AskedRegistry
 from app.settings.expressions import Expression
 from app.settings.proofs import Auth
-from app.settings.values import Duration, Name, Secret, SecretUrl, Section, resolved
+from app.settings.values import Duration, Name, Secret, SecretUrl, Section, check_origin, resolved
 
 
 class Ignore(Section):
@@ -177,10 +178,11 @@ class File(Section):
     """The whole of `tagtrail.yml`."""
 
     registry: RegistrySection = RegistrySection()
-    origins: dict[Name, OriginSection] = Field(default_factory=dict)
+    origins: dict[Annotated[str, AfterValidator(check_origin)], OriginSection] = Field(default_factory=dict)
     triggers: dict[Name, Destination] = Field(default_factory=dict)
     channels: dict[Name, Destination] = Field(default_factory=dict)
     rules: tuple[RuleSection, ...] = ()
+    registries: dict[str, AskedRegistry] = Field(default_factory=dict)
     web: WebSection = WebSection()
     max_age: Duration = Field(default=3600 * 1_000_000_000)
 
@@ -191,10 +193,20 @@ class File(Section):
                 for name in getattr(rule, field):
                     if name not in known:
                         _unknown_destination(index, field, name, known)
+            if rule.when.origin not in (None, ASKING) and {"resolved", "reconciled"} & set(rule.when.provenance):
+                _never_from_there(index, rule.when.origin)
         names = [rule.name for rule in self.rules]
         if len(names) != len(set(names)):
             raise PydanticCustomError("rule_names", "two rules have the same name")
         return self
+
+
+def _never_from_there(index: int, origin: str) -> None:
+    raise PydanticCustomError(
+        "asked_origin",
+        "what is resolved or reconciled has the origin '{asking}', never '{origin}'; name registry: instead",
+        {"asking": ASKING, "origin": origin, "at": ("rules", index, "when", "origin")},
+    )
 
 
 def _unknown_destination(index: int, field: str, name: str, known: dict[str, Destination]) -> None:

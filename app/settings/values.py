@@ -15,6 +15,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from app.domain.origins import ASKING
 from app.domain.times import parse_duration
 from app.settings.references import has_reference, resolve
 
@@ -27,10 +28,15 @@ def resolved(text: object, info: ValidationInfo) -> object:
     return resolve(text, folder) if isinstance(text, str) and folder is not None else text
 
 
-def _by_reference(text: object, info: ValidationInfo) -> object:
+def reference(text: object) -> object:
+    """`text` if it refers to a secret and isn't one. Raises ValueError."""
     if isinstance(text, str) and not has_reference(text):
         raise ValueError("write secrets by reference: ${env:NAME} or ${file:PATH}")
-    return resolved(text, info)
+    return text
+
+
+def _by_reference(text: object, info: ValidationInfo) -> object:
+    return resolved(reference(text), info)
 
 
 def _one_or_two(given: object, info: ValidationInfo) -> object:
@@ -50,6 +56,13 @@ def check_name(text: str) -> str:
     if not text or not all(letter.isalnum() or letter in "-_." for letter in text) or len(text) > 63:
         raise ValueError("a name has letters, digits, '-', '_' and '.', at most 63 of them")
     return text
+
+
+def check_origin(text: str) -> str:
+    """`text` if an origin may be called so. Raises ValueError."""
+    if text == ASKING:
+        raise ValueError(f"{ASKING!r} is the origin of what Tagtrail learns by asking; choose another name")
+    return check_name(text)
 
 
 Resolved = Annotated[str, BeforeValidator(resolved)]

@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
-from app.domain.changes import Change, Kind, Provenance, TagKey
-from app.domain.events import Order
+from app.domain.changes import Change, Kind, TagKey
+from app.domain.events import Order, Provenance
 from app.store.schema import changes
 
 _ON_TAG = (

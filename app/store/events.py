@@ -4,10 +4,10 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, insert, or_, select
+from sqlalchemy import Connection, Row, Select, and_, bindparam, func, insert, or_, select
 
 from app.domain.changes import TagKey
-from app.domain.events import Event, Order, Report, Scope, TagEvent
+from app.domain.events import Event, Order, Report, Scope, TagEvent, provenance
 from app.store.dialect import listed, one_of, row_of, rows
 from app.store.schema import events
 
@@ -16,7 +16,7 @@ _TAG = (events.c.registry, events.c.repository, events.c.tag)
 _IDENTITY = (events.c.origin, events.c.event_id)
 _TAG_EVENT = (
     events.c.time_ns, events.c.sequence, events.c.event_id, events.c.origin,
-    events.c.scope, events.c.tag, events.c.digest, events.c.actor,
+    events.c.scope, events.c.tag, events.c.digest, events.c.actor, events.c.flags,
 )
 
 
@@ -141,7 +141,37 @@ def of_tag(connection: Connection, key: TagKey, since_ns: int) -> list[TagEvent]
 
 def _tag_event(row: Any) -> TagEvent:
     order = Order(row.time_ns, row.sequence, row.event_id, row.origin)
-    return TagEvent(order, Scope(row.scope), row.tag, row.digest, row.actor)
+    known = provenance(_flags(row))
+    return TagEvent(order, Scope(row.scope), row.tag, row.digest, row.actor, known)
+
+
+def _flags(row: Any) -> tuple[str, ...]:
+    return tuple((row.flags or "").split())
+
+
+def repositories_of(connection: Connection, registry: str) -> list[str]:
+    """Every repository of which something was told. Steps along the index, as no database does for DISTINCT."""
+    first = select(func.min(events.c.repository).label("name")).where(
+        events.c.registry == registry, events.c.repository != ""
+    )
+    names = first.cte("names", recursive=True)
+    following = select(func.min(events.c.repository)).where(
+        events.c.registry == registry, events.c.repository > names.c.name
+    )
+    names = names.union_all(select(following.scalar_subquery()).where(names.c.name.is_not(None)))
+    return list(connection.execute(select(names.c.name).where(names.c.name.is_not(None))).scalars())
+
+
+def has_news_since(connection: Connection, key: TagKey, time_ns: int) -> bool:
+    """Whether the tag was pushed or deleted, by name, after `time_ns`, as far as somebody has told."""
+    newer = select(events.c.seq).where(
+        events.c.registry == key.registry,
+        events.c.repository == key.repository,
+        events.c.time_ns > time_ns,
+        events.c.tag == key.tag,
+        events.c.action.in_(("push", "delete")),
+    )
+    return connection.execute(newer.limit(1)).first() is not None
 
 
 def media_types(connection: Connection, ids: Collection[tuple[str, str]]) -> dict[tuple[str, str], str | None]:
@@ -177,5 +207,4 @@ def _event(row: Row[Any]) -> Event:
         media_type=row.media_type,
         actor=row.actor,
     )
-    flags = tuple((row.flags or "").split())
-    return Event(row.origin, row.event_id, row.registry, row.time_ns, row.received_ns, flags, report, row.seq)
+    return Event(row.origin, row.event_id, row.registry, row.time_ns, row.received_ns, _flags(row), report, row.seq)

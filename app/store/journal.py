@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
 
 from app.store.dialect import leave, upsert
 from app.store.schema import cursors, journal, journal_head
@@ -127,6 +127,17 @@ def entries_after(connection: Connection, seq: int, most: int) -> list[Entry]:
         .limit(most)
     )
     return [Entry(*row) for row in connection.execute(query)]
+
+
+def last_but(connection: Connection, before: int, actions: Collection[str], media_types: Collection[str]) -> int:
+    """The last number below `before` whose event has neither one of `actions` nor of `media_types`; 0 if none has."""
+    wanted = (
+        journal.c.seq < before,
+        journal.c.action.not_in(list(actions)),
+        or_(journal.c.media_type.is_(None), journal.c.media_type.not_in(list(media_types))),
+    )
+    query = select(journal.c.seq).where(*wanted).order_by(journal.c.seq.desc()).limit(1)
+    return connection.execute(query).scalar_one_or_none() or 0
 
 
 def take_turn(connection: Connection, endpoint: str, now_ns: int, lease_ns: int) -> Turn | None:

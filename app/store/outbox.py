@@ -3,17 +3,29 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from app.store.schema import outbox
 
 FAN_OUT = "fan_out"
+EVENT = "event:"
+"""Prefix of a subject that is an event; its seq follows."""
+
+
+def resolve_lane(registry: str) -> str:
+    """Of promises to ask `registry` for a digest: a registry that doesn't answer holds up no other."""
+    return f"resolve:{registry}"
 
 
 @dataclass(frozen=True, slots=True)
 class Promise:
     id: int
     subject: str
+
+    @property
+    def event_seq(self) -> int:
+        """Of a subject that is an event."""
+        return int(self.subject.removeprefix(EVENT))
 
 
 def add(connection: Connection, lane: str, subjects: Sequence[str], not_before_ns: int) -> None:
@@ -38,6 +50,11 @@ def take(connection: Connection, lane: str, now_ns: int, most: int) -> list[Prom
 
 def kept(connection: Connection, promises: Sequence[Promise]) -> None:
     connection.execute(delete(outbox).where(outbox.c.id.in_([promise.id for promise in promises])))
+
+
+def postpone(connection: Connection, promises: Sequence[Promise], not_before_ns: int) -> None:
+    query = update(outbox).where(outbox.c.id.in_([promise.id for promise in promises]))
+    connection.execute(query.values(not_before_ns=not_before_ns))
 
 
 def due_lanes(connection: Connection, now_ns: int) -> set[str]:

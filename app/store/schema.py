@@ -47,6 +47,16 @@ origins = Table(
     comment="What has come from each configured sender; counts only, no configuration.",
 )
 
+heard = Table(
+    "heard",
+    metadata,
+    Column("origin", Text, primary_key=True),
+    Column("journal", Text, primary_key=True),
+    Column("after", Big, primary_key=True, autoincrement=False),
+    Column("upto", Big, nullable=False),
+    comment="Numbers of a journal that were told: after < n <= upto. What lies between two rows is a gap.",
+)
+
 events = Table(
     "events",
     metadata,

@@ -23,6 +23,14 @@ def load(connection: Connection, keys: Collection[TagKey]) -> dict[TagKey, TagSt
     return {TagKey(row.registry, row.repository, row.tag): _state(row) for row in found}
 
 
+def present(connection: Connection, registry: str, repository: str) -> set[str]:
+    """The tags of a repository that are known to exist."""
+    query = select(tags.c.tag).where(
+        tags.c.registry == registry, tags.c.repository == repository, tags.c.digest.is_not(None)
+    )
+    return set(connection.execute(query).scalars())
+
+
 @cache
 def _load(dialect: str) -> Select[Any]:
     return select(tags).where(row_of(dialect, _KEY))

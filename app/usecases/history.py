@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.domain.changes import ABSENT, Change, Kind, TagKey, TagState, fold, state_before
-from app.domain.events import Event, Order, Scope, TagEvent
+from app.domain.events import Event, Order, Scope, TagEvent, provenance
 from app.domain.fan_out import PENDING, first_outcome
 from app.store import changes, events, tags
 from app.store.engine import Connection
@@ -57,7 +57,7 @@ def _touched(connection: Connection, new: Sequence[Event]) -> dict[TagKey, _Touc
     for event in new:
         if event.report.scope is None:
             continue
-        own = TagEvent(event.order, event.report.scope, event.report.tag, event.report.digest, event.report.actor)
+        own = _tag_event(event, event.report.scope)
         for key in _keys(connection, event):
             tag = touched.setdefault(key, _Touched(event.time_ns, event.event_id))
             tag.since_ns = min(tag.since_ns, event.time_ns)
@@ -65,6 +65,11 @@ def _touched(connection: Connection, new: Sequence[Event]) -> dict[TagKey, _Touc
             if own.scope is Scope.TAG:
                 tag.own.append(own)
     return touched
+
+
+def _tag_event(event: Event, scope: Scope) -> TagEvent:
+    report = event.report
+    return TagEvent(event.order, scope, report.tag, report.digest, report.actor, provenance(event.flags))
 
 
 def _keys(connection: Connection, event: Event) -> list[TagKey]:

@@ -6,19 +6,23 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from app.domain.asking import lacks_digest
 from app.domain.events import Event, accept
 from app.domain.filters import is_unheard
 from app.domain.origins import Origin
 from app.envelopes import Reading, Received
 from app.pausepoints import pause
-from app.store import events, head, origins, outbox, quarantine
+from app.store import events, head, heard, origins, outbox, quarantine
 from app.store.engine import Connection, Engine, may_retry, writing
+from app.store.heard import Span
 from app.store.origins import Tally
 from app.store.quarantine import Rejected
 from app.usecases import history
 
 REPEAT_WITHIN_NS = 600 * 1_000_000_000
 """Without an id of its own, the same bytes within this time are a repeat (decision 3)."""
+ASK_AFTER_NS = 1_000_000_000
+"""How long a push without a digest is left alone: some registries tell of it before they write the tag."""
 TRIES = 5
 
 
@@ -77,12 +81,32 @@ def _take_in(connection: Connection, parcels: Sequence[Parcel], policy: Policy) 
         events.add(connection, numbered)
         promised = history.extend(connection, numbered, now_ns, policy.max_age_ns)
         if policy.pulls_fan_out:
-            promised += [f"event:{event.seq}" for event in numbered if event.report.action == "pull"]
+            promised += [f"{outbox.EVENT}{event.seq}" for event in numbered if event.report.action == "pull"]
         outbox.add(connection, outbox.FAN_OUT, promised, now_ns)
+        _promise_to_ask(connection, numbered, now_ns + ASK_AFTER_NS)
         head.advance(connection, numbered[-1].seq)
+    heard.add(connection, _numbers(parcels))
     quarantine.add(connection, found.rejected)
     origins.count(connection, found.tallies)
     return bool(promised)
+
+
+def _numbers(parcels: Sequence[Parcel]) -> list[Span]:
+    """What `parcels` tell of the journals of registries like ours: also what is not stored was told."""
+    reports = [(parcel.origin.name, report) for parcel in parcels for report in parcel.reading.reports]
+    return [
+        Span(origin, report.journal, report.previous, report.sequence)
+        for origin, report in reports
+        if report.journal and report.sequence and report.previous is not None and report.previous < report.sequence
+    ]
+
+
+def _promise_to_ask(connection: Connection, numbered: Sequence[Event], not_before_ns: int) -> None:
+    """The relay rings for these: nobody waits for them by the millisecond."""
+    lacking = [event for event in numbered if lacks_digest(event)]
+    for registry in sorted({event.registry for event in lacking}):
+        subjects = [f"{outbox.EVENT}{event.seq}" for event in lacking if event.registry == registry]
+        outbox.add(connection, outbox.resolve_lane(registry), subjects, not_before_ns)
 
 
 def _sort(connection: Connection, parcels: Sequence[Parcel]) -> _Sorted:

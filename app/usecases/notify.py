@@ -1,7 +1,7 @@
 """Sends our registry's events to one of `notifications.endpoints`, in order."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.domain.deliveries import JITTER
@@ -9,7 +9,7 @@ from app.envelopes.distribution import MEDIA_TYPE, dump
 from app.outbound import Call, Door, Limits, OutboundError, Url
 from app.pausepoints import pause
 from app.store import journal
-from app.store.engine import Connection, Engine, now_ns, writing
+from app.store.engine import Connection, Engine, now_ns, reading, writing
 from app.store.journal import Entry, Turn
 
 MOST_AT_ONCE = 100
@@ -77,11 +77,12 @@ class _Sender:
     def send(self, entries: Sequence[Entry]) -> tuple[int, list[Entry]]:
         """Send a batch; (how many were delivered, what is next). Nothing next: the turn is given back."""
         sent = 0
+        previous = self._previous(entries)
         for envelope in self._envelopes(entries):
             if sent and not self._move_on(envelope[0].seq - 1):
                 return sent, []
             pause("notify.before-send")
-            failure = self._post(envelope)
+            failure = self._post(envelope, previous)
             if failure is not None:
                 self._fail(envelope[0].seq - 1, failure)
                 return sent, []
@@ -103,10 +104,19 @@ class _Sender:
         if envelope:
             yield envelope
 
-    def _post(self, entries: Sequence[Entry]) -> str | None:
+    def _previous(self, entries: Sequence[Entry]) -> dict[int, int]:
+        """By the number of each that is told, the number of the one told before it; 0 where that is the first."""
+        told = [entry.seq for entry in entries if not self.receiver.ignores(entry)]
+        ignored = self.receiver.ignored_actions, self.receiver.ignored_media_types
+        with reading(self.engine) as connection:
+            before = journal.last_but(connection, entries[0].seq, *ignored)
+        return dict(zip(told, [before, *told], strict=False))
+
+    def _post(self, entries: Sequence[Entry], previous: Mapping[int, int]) -> str | None:
         """None if delivered, else why not, fit to be shown. A redirect is a failure that says where it pointed."""
         told = [
-            json.loads(entry.event) | {"tagtrail": {"journal": self.journal, "sequence": entry.seq}}
+            json.loads(entry.event)
+            | {"tagtrail": {"journal": self.journal, "sequence": entry.seq, "previous": previous[entry.seq]}}
             for entry in entries
         ]
         headers = {"Content-Type": MEDIA_TYPE, **self.receiver.joined_headers}

@@ -25,7 +25,7 @@ DIGESTS = [f"sha256:{letter * 64}" for letter in "abc"]
 
 def report(told: Told) -> Report:
     scope = {"set": Scope.TAG, "drop": Scope.TAG, "kill": Scope.MANIFEST, "wipe": Scope.REPOSITORY}[told.what]
-    action = "push" if told.what == "set" else "delete"
+    action = "observe" if told.known != "observed" else "push" if told.what == "set" else "delete"
     raw = repr(told).encode()
     return Report(
         raw=b'"' + raw + b'"',
@@ -37,6 +37,7 @@ def report(told: Told) -> Report:
         tag=told.tag or None,
         digest=told.digest or None,
         sequence=told.sequence or None,
+        flags=() if told.known == "observed" else (told.known,),
     )
 
 
@@ -68,6 +69,7 @@ def worlds(draw: st.DrawFn) -> tuple[list[Told], list[list[Told]]]:
     events = []
     for number in range(count):
         what = draw(st.sampled_from(["set", "set", "set", "drop", "kill", "wipe"]))
+        known = draw(st.sampled_from(["observed", "observed", "resolved", "reconciled"]))
         events.append(
             Told(
                 time=draw(st.integers(0, 6)),
@@ -78,6 +80,7 @@ def worlds(draw: st.DrawFn) -> tuple[list[Told], list[list[Told]]]:
                 what=what,
                 tag=draw(st.sampled_from(["t", "t", "u"])) if what in ("set", "drop") else "",
                 digest=draw(st.sampled_from(DIGESTS)) if what in ("set", "kill") else "",
+                known=known if what in ("set", "drop") else "observed",
             )
         )
     arrivals = draw(st.permutations(events + draw(st.lists(st.sampled_from(events), max_size=4))))
@@ -152,3 +155,17 @@ def test_a_late_event_voids_a_change_and_names_itself(engine: Engine, late_first
     assert [(r.event_id, r.kind) for r in rows if r.kind != "void"] == [("first", "created"), ("late", "moved")]
     voided = [(r.event_id, r.voided_by) for r in rows if r.kind == "void"]
     assert voided == ([] if late_first else [("last", "late")])
+
+
+@pytest.mark.parametrize("late_first", [False, True])
+def test_what_a_sender_tells_late_takes_the_place_of_what_was_learnt_by_asking(
+    engine: Engine, late_first: bool
+) -> None:
+    """The push was missed, reconciling found its outcome at 5, and then the registry does tell of it: at 2."""
+    asked = Told(5, 0, "asked", "prod", "a", "set", "t", DIGESTS[0], known="reconciled")
+    told = Told(2, 0, "told", "prod", "a", "set", "t", DIGESTS[0])
+    for one in (told, asked) if late_first else (asked, told):
+        ingest(engine, [parcel(one)], POLICY)
+    (line,), tags = written(engine)
+    assert (line.event, line.provenance) == ("told", "observed")
+    assert tags == {("a", "t"): (DIGESTS[0], False)}

@@ -99,7 +99,7 @@ def test_each_event_is_told_in_an_envelope_of_its_own_in_order(
     (event,) = json.loads(first.body)["events"]
     with reading(place.engine) as connection:
         name = journal.head(connection)[0]
-    assert event.pop("tagtrail") == {"journal": name, "sequence": 1}
+    assert event.pop("tagtrail") == {"journal": name, "sequence": 1, "previous": 0}
     assert event == json.loads(place.rows()[0].event)
 
 
@@ -244,3 +244,18 @@ def test_what_a_dead_sender_held_goes_on_when_its_lease_ends(
         assert not journal.move_on(connection, dead, 1, 0), "it moves the cursor no more"
         assert not journal.back_off(connection, dead, 0, 0, "too late")
     assert cursor(place).seq == 2
+
+
+def test_each_event_says_which_one_was_told_before_it(
+    place: Place, listener: Listener, receiver: Receiver, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a receiver notices what it was not told; what the endpoint ignores is passed over."""
+    monkeypatch.setattr("app.usecases.notify.MOST_AT_ONCE", 3)
+    ignored = [2, 3, 5]
+    happen(place, 7)
+    with writing(place.engine) as connection:
+        query = schema.journal.update().where(schema.journal.c.seq.in_(ignored))
+        connection.execute(query.values(action="pull"))
+    notify(place.engine, replace(receiver, ignored_actions=frozenset({"pull"})), door, 0.0)
+    told = [json.loads(one.body)["events"][0]["tagtrail"] for one in listener.heard]
+    assert [(one["previous"], one["sequence"]) for one in told] == [(0, 1), (1, 4), (4, 6), (6, 7)]

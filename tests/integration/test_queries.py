@@ -361,3 +361,14 @@ def ask_everything(connection: Connection) -> None:
     deliveries.page(connection, EVERYTHING, DeliveryFilter(), Paging(10))
     quarantine.page(connection, EVERYTHING, QuarantineFilter(), Paging(10))
     registries_with(connection, EVERYTHING, "shop/web")
+
+
+def test_tags_that_only_add_to_a_manifest_say_to_which(engine: Engine) -> None:
+    tag = f"{A.replace(':', '-')}.sig"
+    take_in(engine, an_event(tag=tag, digest=B), an_event())
+    with reading(engine) as connection:
+        told = changes.page(connection, EVERYTHING, ChangeFilter(), Paging()).items
+        now = tags.page(connection, EVERYTHING, TagFilter(), Paging()).items
+    assert {line.tag: line.referrer for line in told} == {line.tag: line.referrer for line in now} == {
+        tag: A, "stable": None
+    }

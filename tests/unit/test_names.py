@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from app.domain.digests import Digest
 from app.domain.errors import InvalidDigestError, InvalidNameError
-from app.domain.names import Reference, parse_repository, parse_tag
+from app.domain.names import Reference, parse_repository, parse_tag, referred_by
 
 DIGEST = Digest.of(b"web")
 
@@ -86,3 +86,26 @@ def test_whatever_is_read_holds_only_valid_parts(text: str) -> None:
         return
     assert parse_repository(found.repository) in text
     assert found.tag is None or parse_tag(found.tag) in text
+
+
+@pytest.mark.parametrize("ending", ["", ".sig", ".att", ".sbom"])
+def test_a_tag_that_only_adds_to_a_manifest_names_it(ending: str) -> None:
+    tag = f"sha256-{DIGEST.encoded}{ending}"
+    assert parse_tag(tag)
+    assert referred_by(tag) == str(DIGEST)
+
+
+@pytest.mark.parametrize(
+    "tag",
+    ["latest", f"sha256-{DIGEST.encoded[1:]}", f"sha256-{DIGEST.encoded}0", f"sha256-{DIGEST.encoded}.txt",
+     f"sha256-{DIGEST.encoded.upper()}", f"v-sha256-{DIGEST.encoded}", f"sha512-{DIGEST.encoded}",
+     f"sha256:{DIGEST.encoded}", f"sha256-{DIGEST.encoded}\n"],
+)
+def test_every_other_tag_stands_for_itself(tag: str) -> None:
+    assert referred_by(tag) is None
+
+
+@given(st.text())
+def test_whatever_a_tag_adds_to_is_a_digest(tag: str) -> None:
+    found = referred_by(tag)
+    assert found is None or Digest.parse(found)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from app.domain.changes import Change, Kind, Provenance, TagKey, TagState
-from app.domain.events import Order
+from app.domain.changes import Change, Kind, TagKey, TagState
+from app.domain.events import Order, Provenance
 from app.domain.fan_out import LATE, MOVED_ON, PENDING, TOO_OLD, first_outcome, outcome_now
 
 KEY = TagKey("registry.example", "shop/web", "stable")

@@ -8,9 +8,11 @@ from typing import get_args
 
 import pytest
 
+from app.bootstrap import make_remotes
 from app.domain.filters import Unheard
 from app.domain.origins import GENERIC, Expressions
 from app.envelopes import KINDS
+from app.outbound import Door
 from app.settings import ConfigurationError, Settings, load
 from app.settings.origins_folder import write_private
 from app.settings.proofs import ProofKind
@@ -380,3 +382,62 @@ def test_what_counts_as_loopback(
 ) -> None:
     monkeypatch.setenv("TAGTRAIL_HOST", host)
     assert configure("").open_to_others is open_to_others
+
+
+ASKED = """\
+registries:
+  registry.example:5000:
+    credentials: {username: alice, password: "${env:PROD_SECRET}"}
+    token_realms: [https://auth.example/token]
+  docker.io: {credentials: docker-config}
+  plain.example: {url: "http://127.0.0.1:5001"}
+"""
+
+
+def test_registries_that_may_be_asked(configure: Configure) -> None:
+    settings = configure(ASKED)
+    with Door() as door:
+        remotes = make_remotes(settings, door)
+    assert set(remotes) == {"local", "registry.example:5000", "docker.io", "plain.example"}
+    assert str(remotes["docker.io"]._base) == "https://registry-1.docker.io/"
+    assert remotes["docker.io"]._access.trust.realms == {"https://auth.docker.io"}
+    login = remotes["registry.example:5000"]._access.trust.credentials()
+    assert (login.username, login.password) == ("alice", "open sesame") if login else False
+    assert remotes["registry.example:5000"]._access.trust.realms == {"https://auth.example"}
+    assert "open sesame" not in repr(settings) + repr(remotes["registry.example:5000"]._access)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("registries:\n  a: {credentials: docker}\n", "registries.a.credentials.word: Input should be 'docker-c"),
+        ("registries:\n  a: {credentials: {username: b, password: hunter2}}\n", "write secrets by reference"),
+        ("registries:\n  a: {credentails: none}\n", "unknown key 'credentails'; did you mean 'credentials'?"),
+        ("registries:\n  a: {credentials: {username: b, password: '${env:NOT_HERE}'}}\n", "NOT_HERE is not set"),
+        ("registries:\n  a: {tls: {ca: none.pem}}\n", "registries.a: No such file"),
+        ("registries:\n  a: {url: ftp://a}\n", "registries.a: not a usable URL: it must start with http"),
+        ("registries:\n  a: {token_realms: [auth.example]}\n", "registries.a: not a usable URL"),
+        ("origins:\n  tagtrail: {kind: distribution, insecure: lab}\n", "choose another name"),
+        (
+            ORIGIN + "rules:\n  - name: a\n    when: {origin: prod, provenance: [resolved]}\n",
+            ":5: rules.0.when.origin: what is resolved or reconciled has the origin 'tagtrail', never 'prod'",
+        ),
+    ],
+)
+def test_what_can_not_be_asked_is_refused(configure: Configure, text: str, complaint: str) -> None:
+    with pytest.raises(ConfigurationError) as raised, Door() as door:
+        make_remotes(configure(text), door)
+    assert complaint in str(raised.value)
+    assert "hunter2" not in str(raised.value)
+
+
+def test_logins_are_sought_where_docker_keeps_them(
+    configure: Configure, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("REGISTRY_AUTH_FILE", raising=False)
+    monkeypatch.delenv("DOCKER_CONFIG", raising=False)
+    assert configure("").docker_config == Path.home() / ".docker" / "config.json"
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    assert configure("").docker_config == tmp_path / "config.json"
+    monkeypatch.setenv("REGISTRY_AUTH_FILE", str(tmp_path / "auth.json"))
+    assert configure("").docker_config == tmp_path / "auth.json"

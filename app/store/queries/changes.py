@@ -8,6 +8,7 @@ from sqlalchemy import CompoundSelect, Connection, and_, func, select, union
 from app.domain.access import AccessScope
 from app.domain.changes import ABSENT, Kind, TagKey
 from app.domain.events import Scope
+from app.domain.names import referred_by
 from app.domain.text import storable
 from app.store.queries.conditions import equal, in_repository, in_scope, storable_ns, within
 from app.store.queries.paging import AnyRow, Key, Page, Paging, fetch
@@ -34,7 +35,8 @@ class ChangeFilter:
 class ChangeLine:
     """One line of history. `before` and `after` are a digest, `absent`, or (before only) `unknown`.
 
-    `request_addr` and `user_agent` are the event's; None too where the event is no longer kept.
+    `request_addr` and `user_agent` are the event's; None too where the event is no longer kept. `referrer`: the digest
+    that a signature's or referrers' tag is about.
     """
 
     id: str
@@ -54,6 +56,7 @@ class ChangeLine:
     recorded_ns: int
     request_addr: str | None
     user_agent: str | None
+    referrer: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ class Moment:
 
 
 _FROM_EVENT = ("request_addr", "user_agent")
-_NAMES = tuple(ChangeLine.__dataclass_fields__)
+_NAMES = tuple(name for name in ChangeLine.__dataclass_fields__ if name != "referrer")
 _LINES = select(
     *(events.c[name] if name in _FROM_EVENT else changes.c[name] for name in _NAMES), changes.c.sequence
 ).select_from(
@@ -163,4 +166,4 @@ def _ambiguous(connection: Connection, key: TagKey, changed_ns: int, at_ns: int)
 
 
 def _line(row: AnyRow) -> ChangeLine:
-    return ChangeLine(**{name: row._mapping[name] for name in _NAMES})
+    return ChangeLine(**{name: row._mapping[name] for name in _NAMES}, referrer=referred_by(row.tag))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from app.domain.access import AccessScope
+from app.domain.names import referred_by
 from app.store.queries.conditions import equal, in_repository, in_scope
 from app.store.queries.paging import AnyRow, Key, Page, Paging, fetch
 from app.store.schema import changes, tags
@@ -25,7 +26,8 @@ class TagFilter:
 class TagLine:
     """A tag's present; `digest` None: it is gone. `since_ns`: of its last change, which `actor` made as `change_id`.
 
-    `last_ns`: the last time anything was told of it. `ambiguous`: that instant told of two digests.
+    `last_ns`: the last time anything was told of it. `ambiguous`: that instant told of two digests. `referrer`: the
+    digest that a signature's or referrers' tag is about.
     """
 
     registry: str
@@ -39,10 +41,11 @@ class TagLine:
     kind: str | None
     actor: str | None
     origin: str | None
+    referrer: str | None
 
 
 _FROM_CHANGE = ("kind", "actor", "origin")
-_NAMES = tuple(TagLine.__dataclass_fields__)
+_NAMES = tuple(name for name in TagLine.__dataclass_fields__ if name != "referrer")
 _LINES = select(*(changes.c[name] if name in _FROM_CHANGE else tags.c[name] for name in _NAMES)).select_from(
     tags.outerjoin(changes, changes.c.id == tags.c.change_id)
 )
@@ -62,4 +65,4 @@ def page(connection: Connection, scope: AccessScope, asked: TagFilter, paging: P
 
 
 def _line(row: AnyRow) -> TagLine:
-    return TagLine(**{name: row._mapping[name] for name in _NAMES})
+    return TagLine(**{name: row._mapping[name] for name in _NAMES}, referrer=referred_by(row.tag))
