@@ -1,6 +1,5 @@
 """Fixtures that every test may use: both databases, each test with one of its own."""
 
-import itertools
 import os
 import shutil
 from collections.abc import Iterator
@@ -9,16 +8,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from postgres import Postgres
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from app.store.engine import make_engine
 from app.store.migrate import upgrade
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 settings.load_profile("default")
-
-_numbers = itertools.count()
-
 
 def missing(reason: str) -> None:
     """A laptop may lack a service, and the test is skipped; in CI its absence is a failure."""
@@ -64,17 +60,8 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
         yield request.getfixturevalue("sqlite_url")
         return
     server: Postgres = request.getfixturevalue("postgres")
-    name = f"test_{next(_numbers)}"
-    _administer(server, f"CREATE DATABASE {name}")
-    yield server.url(name)
-    _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def _administer(server: Postgres, statement: str) -> None:
-    engine = make_engine(server.url("postgres"))
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(statement))
-    engine.dispose()
+    with server.database() as url:
+        yield url
 
 
 @pytest.fixture

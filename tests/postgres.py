@@ -5,14 +5,20 @@ folder that everybody can reach.
 """
 
 import importlib.util
+import itertools
 import os
 import pwd
 import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from sqlalchemy import text
+
+from app.store.engine import make_engine
 
 
 def free_port() -> int:
@@ -39,6 +45,7 @@ class Postgres:
             os.chown(self.data.parent, nobody.pw_uid, nobody.pw_gid)
             self._demote = lambda: (os.setgid(nobody.pw_gid), os.setuid(nobody.pw_uid))  # type: ignore[assignment]
         self.port = free_port()
+        self._numbers = itertools.count()
         self._run("initdb", "-D", self.data, "-U", "postgres", "--auth=trust", "-E", "UTF8", "--no-locale", "--no-sync")
         self.start()
 
@@ -84,3 +91,17 @@ class Postgres:
 
     def url(self, database: str) -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+
+    @contextmanager
+    def database(self, template: str = "template1") -> Iterator[str]:
+        """The address of a new database: migrated, or as `template0` is, without any table."""
+        name = f"test_{next(self._numbers)}"
+        self._administer(f"CREATE DATABASE {name} TEMPLATE {template}")
+        yield self.url(name)
+        self._administer(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _administer(self, statement: str) -> None:
+        engine = make_engine(self.url("postgres"))
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text(statement))
+        engine.dispose()

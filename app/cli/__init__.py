@@ -22,6 +22,8 @@ COMMANDS: Mapping[str, str] = {
     "origin": "app.cli.origin:origin",
     "token": "app.cli.token:token",
     "rules": "app.cli.rules:rules",
+    "backup": "app.cli.backup:backup",
+    "restore": "app.cli.backup:restore",
     "web": "app.cli.parts:web",
     "worker": "app.cli.parts:worker",
     "relay": "app.cli.parts:relay",

@@ -41,3 +41,8 @@ def revisions(engine: Engine) -> tuple[str | None, str | None]:
         return MigrationContext.configure(connection).get_current_revision(), ScriptDirectory.from_config(
             _config()
         ).get_current_head()
+
+
+def is_known(revision: str) -> bool:
+    """Whether this version has `revision` in its history."""
+    return revision in {one.revision for one in ScriptDirectory.from_config(_config()).walk_revisions()}
