@@ -12,7 +12,7 @@ from app import bootstrap
 from app.domain.errors import TagtrailError
 from app.queue.jobs import JOBS, Bell, Lane
 from app.settings import Settings, load
-from app.store import deliveries, journal, outbox
+from app.store import cursors, deliveries, journal, outbox
 from app.store.engine import Engine, UnavailableError, now_ns, reading
 from app.usecases.settle_leftovers import settle_leftovers
 
@@ -44,7 +44,9 @@ class Relay:
             lanes |= {Lane("deliver", name) for name in deliveries.due_destinations(connection, now)}
         if self.endpoints:
             with reading(self.journal) as connection:
-                lagging = journal.lagging(connection, self.endpoints, now_ns(connection))
+                lagging = cursors.lagging(
+                    connection, self.endpoints, journal.head(connection)[1], now_ns(connection)
+                )
                 lanes |= {Lane("notify", name) for name in lagging}
         for lane in lanes:
             self.bell.ring(lane)

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, Row, select
 from app.domain.times import SECOND_NS
 from app.outbound import Door, Url
 from app.registry.notify import Fact
-from app.store import journal, schema
+from app.store import cursors, journal, schema
 from app.store.engine import now_ns, reading, writing
 from app.usecases import record
 from app.usecases.notify import Receiver, notify
@@ -81,7 +81,7 @@ def retry_now(place: Place) -> None:
 
 def lagging(place: Place, ahead_ns: int = 0) -> set[str]:
     with reading(place.engine) as connection:
-        return journal.lagging(connection, ["audit"], now_ns(connection) + ahead_ns)
+        return cursors.lagging(connection, ["audit"], journal.head(connection)[1], now_ns(connection) + ahead_ns)
 
 
 def test_each_event_is_told_in_an_envelope_of_its_own_in_order(
@@ -234,15 +234,15 @@ def test_what_a_dead_sender_held_goes_on_when_its_lease_ends(
     happen(place, 2)
     with writing(place.engine) as connection:
         now = now_ns(connection)
-        dead = journal.take_turn(connection, "audit", now, 60 * SECOND_NS)
+        dead = cursors.take_turn(connection, "audit", now, 60 * SECOND_NS)
     assert dead is not None
     assert notify(place.engine, receiver, door, 0.0) == 0
     with writing(place.engine) as connection:
         connection.execute(schema.cursors.update().values(leased_until_ns=now))
     assert notify(place.engine, receiver, door, 0.0) == 2
     with writing(place.engine) as connection:
-        assert not journal.move_on(connection, dead, 1, 0), "it moves the cursor no more"
-        assert not journal.back_off(connection, dead, 0, 0, "too late")
+        assert not cursors.move_on(connection, dead, 1, 0), "it moves the cursor no more"
+        assert not cursors.back_off(connection, dead, 0, 0, "too late")
     assert cursor(place).seq == 2
 
 
