@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from app.settings.asked import AskedRegistry
     from app.sinks.sink import Sink
     from app.usecases.fan_out import Fan
+    from app.usecases.forward import Forward
     from app.usecases.notify import Receiver
     from app.usecases.record import Recorder
 
@@ -164,6 +165,29 @@ def _credentials(settings: Settings, name: str, section: "AskedRegistry") -> "Cr
         return lambda: from_docker(settings.docker_config, name)
     login = Login(section.credentials.username, resolve(section.credentials.password, settings.folder))
     return lambda: login
+
+
+def make_forwards(settings: Settings) -> Mapping[str, "Forward"]:
+    """Where changes are sent on to, by name. Raises ConfigurationError."""
+    from app.domain.signatures import SigningSecret
+    from app.outbound import Url
+    from app.settings import ConfigurationError
+    from app.usecases.forward import Forward
+
+    forwards = {}
+    for name, section in settings.file.forward.items():
+        try:
+            forwards[name] = Forward(
+                name=name,
+                url=Url.parse(section.url.get_secret_value()),
+                headers=tuple((header, value.get_secret_value()) for header, value in section.headers.items()),
+                secret=SigningSecret.parse(section.secret.get_secret_value()) if section.secret else None,
+                timeout_ns=section.timeout,
+                backoff_ns=section.backoff,
+            )
+        except TagtrailError as error:
+            raise ConfigurationError(f"{settings.config}: forward.{name}: {error}") from None
+    return forwards
 
 
 def make_registry(settings: Settings) -> tuple["Registry", "Locks"]:

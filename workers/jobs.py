@@ -16,5 +16,9 @@ def resolve(registry: str) -> None:
     current().ring_heard(Lane("resolve", registry))
 
 
+def forward(name: str) -> None:
+    current().ring_heard(Lane("forward", name))
+
+
 def notify(endpoint: str) -> None:
     current().ring_heard(Lane("notify", endpoint))

@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from app import bootstrap
 from app.domain.errors import TagtrailError
 from app.queue.jobs import JOBS, Bell, Lane
 from app.settings import Settings, load
-from app.store import cursors, deliveries, journal, outbox
+from app.store import cursors, deliveries, head, journal, outbox
 from app.store.engine import Engine, UnavailableError, now_ns, reading
 from app.usecases.settle_leftovers import settle_leftovers
 
@@ -28,10 +29,13 @@ LEFTOVERS_EVERY_S = 10.0
 
 @dataclass(slots=True)
 class Relay:
+    """`forwards`: by cursor, the name of each address that changes are sent on to."""
+
     engine: Engine
     journal: Engine
     bell: Bell
     endpoints: tuple[str, ...]
+    forwards: Mapping[str, str]
     registry: "tuple[Registry, Locks] | None"
     leftovers_at: float = 0.0
 
@@ -42,6 +46,8 @@ class Relay:
             promised = (Lane.named(name) for name in outbox.due_lanes(connection, now))
             lanes = {lane for lane in promised if lane.job in JOBS}
             lanes |= {Lane("deliver", name) for name in deliveries.due_destinations(connection, now)}
+            lagging = cursors.lagging(connection, self.forwards.keys(), head.last(connection), now)
+            lanes |= {Lane("forward", self.forwards[cursor]) for cursor in lagging}
         if self.endpoints:
             with reading(self.journal) as connection:
                 lagging = cursors.lagging(
@@ -67,6 +73,7 @@ def start(settings: Settings) -> Relay:
         journal=bootstrap.journal_engine(settings),
         bell=bootstrap.make_bell(settings),
         endpoints=tuple(endpoint.name for endpoint in settings.endpoints),
+        forwards={one.cursor: name for name, one in bootstrap.make_forwards(settings).items()},
         registry=looked_at,
     )
 

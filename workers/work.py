@@ -18,6 +18,7 @@ from app.store.engine import Engine
 from app.usecases.deliver import deliver, no_sink
 from app.usecases.fan_out import Fan, fan_out
 from app.usecases.ingest import Policy
+from app.usecases.forward import Forward, forward
 from app.usecases.notify import Receiver, notify
 from app.usecases.resolve import resolve
 from workers.lanes import Lanes
@@ -37,6 +38,7 @@ class Work:
     receivers: Mapping[str, Receiver]
     remotes: Mapping[str, RemoteRegistry]
     policy: Policy
+    forwards: Mapping[str, Forward]
     lanes: Lanes = field(default_factory=Lanes)
 
     def ring_heard(self, lane: Lane) -> None:
@@ -55,6 +57,8 @@ class Work:
             case "resolve":
                 if resolve(self.engine, lane.about, self.remotes.get(lane.about), self.policy):
                     self.bell.ring(FAN_OUT)
+            case "forward" if lane.about in self.forwards:
+                forward(self.engine, self.forwards[lane.about], self.door, random.uniform(-1, 1))  # noqa: S311
             case "notify" if lane.about in self.receivers:
                 notify(self.journal, self.receivers[lane.about], self.door, random.uniform(-1, 1))  # noqa: S311
 
@@ -86,6 +90,7 @@ def start(settings: Settings) -> Work:
         receivers=bootstrap.make_receivers(settings),
         remotes=bootstrap.make_remotes(settings, door),
         policy=bootstrap.policy(settings),
+        forwards=bootstrap.make_forwards(settings),
     )
     _current[:] = [work]
     return work

@@ -2,7 +2,7 @@
 
 import click
 
-from app.bootstrap import make_receivers, make_remotes, make_sinks
+from app.bootstrap import make_forwards, make_receivers, make_remotes, make_sinks
 from app.outbound import Door
 from app.settings import load
 
@@ -20,6 +20,7 @@ def check() -> None:
         make_sinks(settings, door)
         make_remotes(settings, door)
     make_receivers(settings)
+    make_forwards(settings)
     for rule in settings.rules:
         when = rule.when
         about = " ".join(

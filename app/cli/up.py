@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from app.bootstrap import configure_logging, make_remotes, make_sinks
+from app.bootstrap import configure_logging, make_forwards, make_remotes, make_sinks
 from app.cli.supervisor import Child, supervise
 from app.outbound import Door
 from app.queue.rq import check_reachable
@@ -23,6 +23,7 @@ from app.settings.load import ADDRESS, DEFAULT_HOST, DEFAULT_PORT
 from app.settings.origins_folder import LOCAL, write_private
 from app.store.engine import make_engine
 from app.store.migrate import upgrade
+from app.usecases.forward import begin
 
 READY_WITHIN_S = 30.0
 PYTHON = (sys.executable, "-P", "-m")
@@ -87,12 +88,16 @@ def prepare() -> None:
         engine = make_engine(url)
         upgrade(engine)
         engine.dispose()
+    engine = make_engine(settings.database_url)
+    begin(engine, settings.file.forward.keys())
+    engine.dispose()
 
 
 def _check(settings: Settings, host: str) -> None:
     with Door() as door:
         make_sinks(settings, door)
         make_remotes(settings, door)
+    make_forwards(settings)
     if settings.redis_url is not None:
         check_reachable(settings.redis_url)
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:

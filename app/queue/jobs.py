@@ -13,6 +13,7 @@ JOBS = {
     "notify": ("workers.jobs.notify", FAST),
     "resolve": ("workers.jobs.resolve", DELIVER),
     "deliver": ("workers.jobs.deliver", DELIVER),
+    "forward": ("workers.jobs.forward", DELIVER),
 }
 """What a worker may run, and on which queue: whoever can write to Redis gets nothing else run."""
 ALLOWED = frozenset(path for path, _queue in JOBS.values())

@@ -99,6 +99,16 @@ class Destination(Section):
     secret: Secret | None = None
 
 
+class ForwardSection(Section):
+    """An address that every change is sent on to, as CloudEvents."""
+
+    url: SecretUrl
+    headers: dict[str, SecretUrl] = Field(default_factory=dict)
+    secret: Secret | None = None
+    timeout: Duration = 5_000_000_000
+    backoff: Duration = 1_000_000_000
+
+
 class WhenSection(Section):
     registry: str | None = None
     origin: str | None = None
@@ -183,6 +193,7 @@ class File(Section):
     channels: dict[Name, Destination] = Field(default_factory=dict)
     rules: tuple[RuleSection, ...] = ()
     registries: dict[str, AskedRegistry] = Field(default_factory=dict)
+    forward: dict[Name, ForwardSection] = Field(default_factory=dict)
     web: WebSection = WebSection()
     max_age: Duration = Field(default=3600 * 1_000_000_000)
 

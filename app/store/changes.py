@@ -1,6 +1,7 @@
 """The lines of history."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
@@ -66,13 +67,22 @@ def _change(row: Row[Any]) -> Change:
     )
 
 
-def add(connection: Connection, new: Sequence[tuple[Change, str]], recorded_ns: int) -> None:
-    """Write changes, each with what becomes of its fan-out."""
+@dataclass(frozen=True, slots=True)
+class NewChange:
+    """A change as it is first written: what becomes of its fan-out, and the seq of the event that wrote it."""
+
+    change: Change
+    fan_out: str
+    seq: int
+
+
+def add(connection: Connection, new: Sequence[NewChange], recorded_ns: int) -> None:
     if new:
-        connection.execute(insert(changes), [_values(change, fan_out, recorded_ns) for change, fan_out in new])
+        connection.execute(insert(changes), [_values(one, recorded_ns) for one in new])
 
 
-def _values(change: Change, fan_out: str, recorded_ns: int) -> dict[str, Any]:
+def _values(new: NewChange, recorded_ns: int) -> dict[str, Any]:
+    change = new.change
     return {
         "id": change.id,
         "registry": change.key.registry,
@@ -88,13 +98,14 @@ def _values(change: Change, fan_out: str, recorded_ns: int) -> dict[str, Any]:
         "actor": change.actor,
         "provenance": change.provenance.value,
         "voided_by": None,
-        "fan_out": fan_out,
+        "fan_out": new.fan_out,
         "recorded_ns": recorded_ns,
+        "altered_seq": new.seq,
     }
 
 
-def rewrite(connection: Connection, change: Change) -> None:
-    """A late event altered what this change found or how it is known."""
+def rewrite(connection: Connection, change: Change, seq: int) -> None:
+    """The late event `seq` altered what this change found or how it is known."""
     connection.execute(
         update(changes)
         .where(changes.c.id == change.id)
@@ -104,14 +115,32 @@ def rewrite(connection: Connection, change: Change) -> None:
             after=change.after,
             provenance=change.provenance.value,
             voided_by=None,
+            altered_seq=seq,
         )
     )
 
 
-def void(connection: Connection, identity: str, voided_by: str) -> None:
+def void(connection: Connection, identity: str, voided_by: str, seq: int) -> None:
+    """The late event `seq`, whose id is `voided_by`, left nothing of this change."""
     connection.execute(
-        update(changes).where(changes.c.id == identity).values(kind=Kind.VOID.value, voided_by=voided_by)
+        update(changes)
+        .where(changes.c.id == identity)
+        .values(kind=Kind.VOID.value, voided_by=voided_by, altered_seq=seq)
     )
+
+
+def altered_after(connection: Connection, seq: int, most: int) -> list[tuple[int, Change]]:
+    """(seq of the event that wrote or last altered it, change) behind `seq`, in that order, void ones too.
+
+    About `most`: all that one event altered come together.
+    """
+    behind = select(changes.c.altered_seq).where(changes.c.altered_seq > seq).order_by(changes.c.altered_seq)
+    last = connection.execute(behind.limit(most)).scalars().all()
+    if not last:
+        return []
+    query = select(changes).where(changes.c.altered_seq > seq, changes.c.altered_seq <= last[-1])
+    rows = connection.execute(query.order_by(changes.c.altered_seq, changes.c.id))
+    return [(row.altered_seq, _change(row)) for row in rows]
 
 
 def set_fan_out(connection: Connection, outcomes: Sequence[tuple[str, str]]) -> None:

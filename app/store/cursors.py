@@ -19,19 +19,15 @@ class Turn:
     fence: int
 
 
-def take_turn(
-    connection: Connection, endpoint: str, now_ns: int, lease_ns: int, first_seq: int = 0
-) -> Turn | None:
-    """The turn to send to `endpoint`, or None if another has it or its time has not come.
+def begin(connection: Connection, endpoint: str, seq: int) -> None:
+    """Let an endpoint that has no cursor yet get what comes behind `seq`."""
+    fresh = {"endpoint": endpoint, "seq": seq, "failures": 0, "next_try_ns": 0, "leased_until_ns": 0, "fence": 0}
+    upsert(connection, cursors, [fresh], leave)
 
-    An endpoint that has no cursor yet gets what comes behind `first_seq`.
-    """
-    upsert(
-        connection,
-        cursors,
-        [{"endpoint": endpoint, "seq": first_seq, "failures": 0, "next_try_ns": 0, "leased_until_ns": 0, "fence": 0}],
-        leave,
-    )
+
+def take_turn(connection: Connection, endpoint: str, now_ns: int, lease_ns: int) -> Turn | None:
+    """The turn to send to `endpoint`, or None if another has it or its time has not come."""
+    begin(connection, endpoint, 0)
     row = connection.execute(
         update(cursors)
         .where(cursors.c.endpoint == endpoint, cursors.c.leased_until_ns <= now_ns, cursors.c.next_try_ns <= now_ns)

@@ -132,6 +132,8 @@ changes = Table(
     Column("voided_by", Text),
     Column("fan_out", Text, nullable=False),
     Column("recorded_ns", Big, nullable=False),
+    Column("altered_seq", Big, nullable=False, server_default="0"),  # of the event that wrote or last altered it
+    Index("ix_changes_altered", "altered_seq"),
     Index("ix_changes_tag_time", "registry", "repository", "tag", "time_ns"),
     Index("ix_changes_time", "time_ns", "id"),
     Index("ix_changes_after", "after", "registry", "repository"),

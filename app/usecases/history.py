@@ -12,6 +12,7 @@ from app.domain.changes import ABSENT, Change, Kind, TagKey, TagState, fold, sta
 from app.domain.events import Event, Order, Scope, TagEvent, provenance
 from app.domain.fan_out import PENDING, first_outcome
 from app.store import changes, events, tags
+from app.store.changes import NewChange
 from app.store.engine import Connection
 
 _BEGINNING_NS = -(2**62)
@@ -20,10 +21,10 @@ _BEGINNING = TagState(last_ns=_BEGINNING_NS)
 
 @dataclass(slots=True)
 class _Touched:
-    """What a batch says of one tag: its own events, and the earliest moment at which something may differ."""
+    """What a batch says of one tag: its own events, its last one, and the earliest moment that may differ now."""
 
     since_ns: int
-    last_id: str
+    last: Event
     own: list[TagEvent] = field(default_factory=list)
 
 
@@ -49,7 +50,7 @@ def extend(connection: Connection, new: Sequence[Event], now_ns: int, max_age_ns
             outcomes[key] = _folded_again(connection, key, tag, state)
         else:
             outcomes[key] = _gone_on(key, tag, state, deletes)
-    return _write(connection, outcomes, {key: tag.last_id for key, tag in touched.items()}, (now_ns, max_age_ns))
+    return _write(connection, outcomes, {key: tag.last for key, tag in touched.items()}, (now_ns, max_age_ns))
 
 
 def _touched(connection: Connection, new: Sequence[Event]) -> dict[TagKey, _Touched]:
@@ -59,9 +60,9 @@ def _touched(connection: Connection, new: Sequence[Event]) -> dict[TagKey, _Touc
             continue
         own = _tag_event(event, event.report.scope)
         for key in _keys(connection, event):
-            tag = touched.setdefault(key, _Touched(event.time_ns, event.event_id))
+            tag = touched.setdefault(key, _Touched(event.time_ns, event))
             tag.since_ns = min(tag.since_ns, event.time_ns)
-            tag.last_id = event.event_id
+            tag.last = event
             if own.scope is Scope.TAG:
                 tag.own.append(own)
     return touched
@@ -159,28 +160,30 @@ def _folded_again(connection: Connection, key: TagKey, tag: _Touched, present: T
 
 
 def _write(
-    connection: Connection, outcomes: Mapping[TagKey, _Outcome], causes: Mapping[TagKey, str], times: tuple[int, int]
+    connection: Connection, outcomes: Mapping[TagKey, _Outcome], causes: Mapping[TagKey, Event], times: tuple[int, int]
 ) -> list[str]:
     now_ns, max_age_ns = times
-    new: list[tuple[Change, str]] = []
+    new: list[NewChange] = []
     confirmed: list[str] = []
     for key, outcome in outcomes.items():
         new += [
-            (change, first_outcome(change, outcome.state, outcome.was_last_ns, now_ns - max_age_ns))
+            NewChange(
+                change, first_outcome(change, outcome.state, outcome.was_last_ns, now_ns - max_age_ns), causes[key].seq
+            )
             for change in outcome.made
         ]
         confirmed += _rewrite(connection, outcome, causes[key], now_ns - max_age_ns)
     changes.add(connection, new, now_ns)
     tags.save(connection, {key: outcome.state for key, outcome in outcomes.items()})
-    return [change.id for change, fan_out in new if fan_out == PENDING] + confirmed
+    return [one.change.id for one in new if one.fan_out == PENDING] + confirmed
 
 
-def _rewrite(connection: Connection, outcome: _Outcome, cause: str, too_old_before_ns: int) -> list[str]:
+def _rewrite(connection: Connection, outcome: _Outcome, cause: Event, too_old_before_ns: int) -> list[str]:
     """Write what a late event altered; the removal that it confirmed, if it is the present, is to fan out once more."""
     for change in outcome.rewritten:
-        changes.rewrite(connection, change)
+        changes.rewrite(connection, change, cause.seq)
     for identity in outcome.voided:
-        changes.void(connection, identity, cause)
+        changes.void(connection, identity, cause.event_id, cause.seq)
     return [
         change.id
         for change in outcome.rewritten

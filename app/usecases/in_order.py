@@ -47,12 +47,11 @@ class Stream(Protocol[Content]):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """`first_seq`: where it begins if it has no cursor yet. Spans in nanoseconds."""
+    """Spans in nanoseconds."""
 
     name: str
     timeout_ns: int
     backoff_ns: int
-    first_seq: int = 0
 
     @property
     def lease_ns(self) -> int:
@@ -65,8 +64,7 @@ def send_in_order(engine: Engine, endpoint: Endpoint, stream: Stream[Content], j
     Nothing at all if another process has the turn: it sees what we would see. `jitter` in [-1, 1] spreads retries.
     """
     with writing(engine) as connection:
-        now = now_ns(connection)
-        turn = cursors.take_turn(connection, endpoint.name, now, endpoint.lease_ns, endpoint.first_seq)
+        turn = cursors.take_turn(connection, endpoint.name, now_ns(connection), endpoint.lease_ns)
         if turn is None:
             return 0
         sender = _Sender(engine, endpoint, stream, turn, jitter)

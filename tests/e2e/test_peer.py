@@ -1,5 +1,6 @@
 """Debian's docker-registry tells, Tagtrail writes history, redeploys and alerts (issue 2, item 10)."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,20 @@ def history(system: System) -> list[tuple[str, str, str]]:
     return [(line["kind"], line["before"], line["after"]) for line in reversed(lines)]
 
 
+def forwarded(listener: Listener) -> str:
+    return f'forward:\n  siem: {{url: "{listener.url}/siem"}}\n'
+
+
+def sent_on(listener: Listener) -> list[tuple[str, str, str]]:
+    events = [json.loads(one.body) for one in list(listener.heard) if one.path == "/siem"]
+    return [(event["type"], event["data"]["before"], event["data"]["after"]) for event in events]
+
+
 def test_a_registry_tells_and_the_tag_is_redeployed_and_talked_about(tmp_path: Path, database_url: str) -> None:
     first, second = an_image(tmp_path / "one", 1), an_image(tmp_path / "two", 2)
     (tmp_path / "peer").mkdir()
     environment = ENVIRONMENT | {"DATABASE_URL": database_url}
-    with Listener() as listener, running(tmp_path, config(listener, NAME), environment) as system:
+    with Listener() as listener, running(tmp_path, config(listener, NAME) + forwarded(listener), environment) as system:
         endpoint = system.run("origin", "add", "prod", "--registry", NAME)
         endpoint = endpoint.replace("http://127.0.0.1:5000", system.url)
         with docker_registry(tmp_path / "peer", endpoint) as registry:
@@ -43,6 +53,8 @@ def test_a_registry_tells_and_the_tag_is_redeployed_and_talked_about(tmp_path: P
         texts = [alert["text"] for alert in alerts(listener)]
         assert [text.split()[0] for text in texts] == ["created", "moved", "removed"]
         assert all("shop/web:stable" in text for text in texts)
+        wait_until("three changes sent on", lambda: len(sent_on(listener)) == 3)
+        assert sent_on(listener) == [(f"tagtrail.tag.{kind}", before, after) for kind, before, after in expected]
         assert {delivery["status"] for delivery in system.ask("deliveries")} == {"delivered"}
 
 

@@ -1,0 +1,110 @@
+"""Sends every change on to an HTTP address, in order, as CloudEvents 1.0 in structured mode (issue 3, item 7).
+
+    {"specversion": "1.0",
+     "id": "CHANGE/SEQ",                 the same at every try; a change that a late event altered comes again
+     "source": "/registries/REGISTRY",
+     "type": "tagtrail.tag.moved",       created, moved, removed, restored, or void: it was none after all
+     "subject": "shop/web:stable",
+     "time": "2026-11-23T20:06:47.474Z", when it happened
+     "sequence": "00000000000000000042", SEQ, of the event that wrote or altered it: rises, and text sorts like it
+     "datacontenttype": "application/json",
+     "data": {"change_id", "registry", "repository", "tag", "before", "after", "actor", "origin", "event_id",
+              "provenance"}}
+"""
+
+import json
+import time
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from app.domain.changes import Change
+from app.domain.signatures import SigningSecret, sign
+from app.domain.times import rfc3339_nano
+from app.outbound import Call, Door, Url
+from app.store import changes, cursors, head
+from app.store.engine import Connection, Engine, writing
+from app.usecases.in_order import Batch, Endpoint, Piece, post, send_in_order
+
+MEDIA_TYPE = "application/cloudevents+json"
+MOST_AT_ONCE = 100
+LANE = "forward:"
+"""Prefix of the cursor's name: the journal's endpoints have cursors too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """An address that changes are sent on to. `secret` signs them as Standard Webhooks asks. Spans in nanoseconds."""
+
+    name: str
+    url: Url
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    secret: SigningSecret | None
+    timeout_ns: int
+    backoff_ns: int
+
+    @property
+    def cursor(self) -> str:
+        return f"{LANE}{self.name}"
+
+
+def forward(engine: Engine, to: Forward, door: Door, jitter: float) -> int:
+    """Send on all that is to come; how many were delivered."""
+    endpoint = Endpoint(to.cursor, to.timeout_ns, to.backoff_ns)
+    return send_in_order(engine, endpoint, _Changes(to, door), jitter)
+
+
+def begin(engine: Engine, names: Collection[str]) -> None:
+    """Let new addresses begin with what is told from now on; called before anything more is told."""
+    with writing(engine) as connection:
+        for name in names:
+            cursors.begin(connection, f"{LANE}{name}", head.last(connection))
+
+
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    to: Forward
+    door: Door
+
+    def after(self, connection: Connection, seq: int) -> Batch[Change] | None:
+        found = changes.altered_after(connection, seq, MOST_AT_ONCE)
+        return Batch([Piece(altered, 1, change) for altered, change in found], found[-1][0]) if found else None
+
+    def post(self, piece: Piece[Change]) -> str | None:
+        body = cloud_event(piece.content, piece.first)
+        headers = {"Content-Type": MEDIA_TYPE, **dict(self.to.headers)}
+        if self.to.secret is not None:
+            identity, now_s = f"{piece.content.id}_{piece.first}", int(time.time())
+            headers |= {
+                "webhook-id": identity,
+                "webhook-timestamp": str(now_s),
+                "webhook-signature": sign(self.to.secret, identity, now_s, body),
+            }
+        return post(self.door, Call("POST", self.to.url, headers, body), self.to.timeout_ns)
+
+
+def cloud_event(change: Change, seq: int) -> bytes:
+    """The bytes of one, ASCII."""
+    key, order = change.key, change.order
+    told = {
+        "specversion": "1.0",
+        "id": f"{change.id}/{seq}",
+        "source": f"/registries/{key.registry}",
+        "type": f"tagtrail.tag.{change.kind.value}",
+        "subject": f"{key.repository}:{key.tag}",
+        "time": rfc3339_nano(order.time_ns),
+        "sequence": f"{seq:020d}",
+        "datacontenttype": "application/json",
+        "data": {
+            "change_id": change.id,
+            "registry": key.registry,
+            "repository": key.repository,
+            "tag": key.tag,
+            "before": change.before,
+            "after": change.after,
+            "actor": change.actor,
+            "origin": order.origin,
+            "event_id": order.event_id,
+            "provenance": change.provenance.value,
+        },
+    }
+    return json.dumps(told, separators=(",", ":")).encode("ascii")
