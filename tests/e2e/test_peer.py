@@ -55,7 +55,7 @@ def test_a_registry_tells_and_the_tag_is_redeployed_and_talked_about(tmp_path: P
         assert all("shop/web:stable" in text for text in texts)
         wait_until("three changes sent on", lambda: len(sent_on(listener)) == 3)
         assert sent_on(listener) == [(f"tagtrail.tag.{kind}", before, after) for kind, before, after in expected]
-        assert {delivery["status"] for delivery in system.ask("deliveries")} == {"delivered"}
+        wait_until("all are delivered", lambda: {one["status"] for one in system.ask("deliveries")} == {"delivered"})
 
 
 def test_a_receiver_that_was_down_hears_of_it_later(tmp_path: Path) -> None:
