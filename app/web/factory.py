@@ -11,7 +11,7 @@ from app.domain.registry_events import Cause
 from app.registry.notify import Listener
 from app.settings import Settings
 from app.usecases.record import Recorder
-from app.web import api, forms, health, pages, problems, receiver, registry_off, registry_v2, sign_in
+from app.web import api, forms, health, live, pages, problems, receiver, registry_off, registry_v2, sign_in
 from app.web.callers import Callers
 from app.web.guard import make_guard
 from app.web.headers import harden
@@ -40,6 +40,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(receiver.blueprint(services, callers))
     app.register_blueprint(_registry(services))
     app.register_blueprint(api.blueprint(services))
+    app.register_blueprint(live.blueprint(services))
     app.register_blueprint(pages.blueprint(services))
     app.register_blueprint(sign_in.blueprint(callers))
     return app

@@ -13,6 +13,7 @@ from app.domain.changes import Kind, TagKey
 from app.domain.deliveries import Status
 from app.domain.digests import Digest
 from app.domain.errors import TagtrailError
+from app.store import head
 from app.store.engine import UnavailableError, reading
 from app.store.queries import changes, deliveries, digests, tags
 from app.store.queries.paging import Page, Paging
@@ -21,7 +22,7 @@ from app.usecases.redeliver import redeliver as send_again
 from app.web.band import band
 from app.web.callers import caller, scope
 from app.web.parameters import ChangeParameters, DeliveryParameters, NoParameters, TagPageParameters
-from app.web.shown import equip
+from app.web.shown import equip, query
 
 MOST_ON_A_PAGE = 100
 
@@ -85,14 +86,21 @@ def _links(page: Page[Any]) -> dict[str, Any]:
 def _timeline(services: Services) -> str:
     asked = ChangeParameters.read(blank_is_absent=True)
     with reading(services.engine) as connection:
+        seq = head.last(connection)
         found = changes.page(connection, scope(), asked.filter(), asked.paging)
     return render_template(
         "timeline.html",
         lines=found.items,
+        live=None if asked.cursor or asked.until_ns else _live(seq),
         kinds=[kind.value for kind in Kind if kind is not Kind.VOID],
         push_to=services.settings.public_url.partition("://")[2] if services.registry else None,
         **_links(found),
     )
+
+
+def _live(seq: int) -> str:
+    """Where the page hears of what is written from now on, with its own filters."""
+    return f"/live{query({**_given(), 'after': seq})}"
 
 
 def _tag(services: Services) -> str:

@@ -127,6 +127,15 @@ class ChangeParameters(_Where, _When):
         return self.into(ChangeFilter)
 
 
+class LiveParameters(ChangeParameters):
+    """Changes that are written from now on, or behind the seq `after`."""
+
+    after: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+
+    def filter(self) -> ChangeFilter:
+        return ChangeFilter(**self.model_dump(exclude={"limit", "cursor", "after"}))
+
+
 class TagParameters(_Where):
     removed: bool = False
 

@@ -1,7 +1,7 @@
 """The pages in a real browser: on a phone and a desktop, light and dark, with nothing but HTML and CSS."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -58,15 +58,25 @@ def served(services: Services) -> Iterator[str]:
     services.engine.dispose()
 
 
+@pytest.fixture
+def tell(site: str, services: Services) -> Callable[..., None]:
+    """Have events arrive while the site is looked at."""
+    return lambda *events: take_in(services.engine, *events)
+
+
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The app over a database with a story that has long names and hostile text in it."""
+def services(tmp_path_factory: pytest.TempPathFactory) -> Services:
     folder = tmp_path_factory.mktemp("site")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("DATABASE_URL", f"sqlite:///{folder}/tagtrail.db")
         patch.setenv("TAGTRAIL_DATA", str(folder / "data"))
-        services = make_services(load())
+        return make_services(load())
+
+
+@pytest.fixture(scope="module")
+def site(services: Services) -> Iterator[str]:
+    """The app over a database with a story that has long names and hostile text in it."""
     upgrade(services.engine)
     take_in(
         services.engine,
@@ -275,3 +285,20 @@ def test_sign_in_look_act_and_sign_out(
     assert tab.url == f"{url}/sign-in?next=%2F"
     context.close()
     assert [text for text in complaints if "status of 401" not in text] == []
+
+def test_a_page_that_is_looked_at_is_live(browser: Browser, site: str, tell: Callable[..., None]) -> None:
+    """New changes come by themselves to their place: a late one below those that are newer."""
+    opened = browser.new_page(base_url=site)
+    complaints: list[str] = []
+    opened.on("console", lambda message: complaints.append(message.text))
+    opened.goto("/?repository=live/shop")
+    opened.get_by_text("Live: new changes").wait_for()
+    assert opened.get_by_text("No change matches").is_visible()
+    tell(an_event(second=400, repository="live/shop", tag="a"), an_event(second=500, repository="live/shop", tag="b"))
+    opened.locator("ol.changes > li").nth(1).wait_for()
+    assert not opened.get_by_text("No change matches").is_visible()
+    tell(an_event(second=450, repository="live/shop", tag="late"), an_event(second=460, repository="else/where"))
+    opened.get_by_text("late").wait_for()
+    assert opened.locator("ol.changes .tag").all_inner_texts() == [":b", ":late", ":a"]
+    opened.close()
+    assert complaints == []

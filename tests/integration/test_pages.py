@@ -56,14 +56,16 @@ def page(client: FlaskClient, address: str, status: int = 200) -> Page:
     assert (answer.status_code, answer.mimetype) == (status, "text/html"), answer.text
     policy = answer.headers["Content-Security-Policy"]
     assert policy.split("; ") == [
-        "default-src 'none'", "style-src 'self'", "img-src 'self'", "form-action 'self'", "base-uri 'none'",
-        "frame-ancestors 'none'",
+        "default-src 'none'", "style-src 'self'", "script-src 'self'", "connect-src 'self'", "img-src 'self'",
+        "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'",
     ]
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     with_form = 'method="post"' in answer.text  # whose request must say where it comes from, on this site
     assert answer.headers["Referrer-Policy"] == ("same-origin" if with_form else "no-referrer")
     found = Page(answer.text)
-    assert not {"script", "style", "iframe"} & set(found.tags)
+    assert not {"style", "iframe"} & set(found.tags)
+    scripts = re.findall("<script[^>]*>.{9}", answer.text)
+    assert scripts in ([], ['<script src="/static/live.js" type="module"></script>'])
     assert not [name for name in found.attributes if name.startswith("on") or name == "style"]
     return found
 

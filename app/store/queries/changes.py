@@ -1,9 +1,9 @@
 """The lines of history as people look them up, and what a tag pointed to at a moment."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from sqlalchemy import CompoundSelect, Connection, and_, func, select, union
+from sqlalchemy import ColumnElement, CompoundSelect, Connection, and_, func, select, union
 
 from app.domain.access import AccessScope
 from app.domain.changes import ABSENT, Kind, TagKey
@@ -95,17 +95,41 @@ IS_LINE = changes.c.kind != Kind.VOID.value
 
 def page(connection: Connection, scope: AccessScope, asked: ChangeFilter, paging: Paging) -> Page[ChangeLine]:
     """Changes, newest first. Raises CursorError."""
-    query = _LINES.where(
+    return fetch(connection, _LINES.where(*_wanted(connection, scope, asked)), KEY, paging, _line)
+
+
+def altered(
+    connection: Connection, scope: AccessScope, asked: ChangeFilter, after_seq: int, most: int
+) -> tuple[int, list[tuple[int, ChangeLine]]]:
+    """(seq of the event that wrote or last altered it, change) behind `after_seq`, in that order, and how far was looked.
+
+    About `most` are looked at, with all that one event altered together. Void lines come too, whatever is asked:
+    somebody may have seen them.
+    """
+    behind = select(changes.c.altered_seq).where(changes.c.altered_seq > after_seq).order_by(changes.c.altered_seq)
+    last = connection.execute(behind.limit(most)).scalars().all()
+    if not last:
+        return after_seq, []
+    query = _LINES.add_columns(changes.c.altered_seq).where(
+        changes.c.altered_seq > after_seq, changes.c.altered_seq <= last[-1],
+        *_wanted(connection, scope, replace(asked, void=True)),
+    )
+    rows = connection.execute(query.order_by(changes.c.altered_seq, changes.c.id))
+    return last[-1], [(row.altered_seq, _line(row)) for row in rows]
+
+
+def _wanted(connection: Connection, scope: AccessScope, asked: ChangeFilter) -> list[ColumnElement[bool]]:
+    wanted = [
         *in_scope(changes, scope),
         *in_repository(connection, changes, asked.registry, asked.repository),
         *equal(changes, asked, ("tag", "actor", "kind", "origin")),
         *within(changes.c.time_ns, asked.since_ns, asked.until_ns),
-    )
+    ]
     if asked.digest is not None:
-        query = query.where(changes.c.id.in_(_about(storable(asked.digest))))
+        wanted.append(changes.c.id.in_(_about(storable(asked.digest))))
     if not asked.void and asked.kind != Kind.VOID.value:
-        query = query.where(IS_LINE)
-    return fetch(connection, query, KEY, paging, _line)
+        wanted.append(IS_LINE)
+    return wanted
 
 
 def _about(digest: str) -> CompoundSelect[Any]:
