@@ -25,7 +25,8 @@ from app.web.problems import problem
 
 MOST_STREAMS = 16
 """In a process: each holds one of its 64 threads."""
-LASTS_S = 55.0
+LASTS_S = 10.0
+"""A web process that is told to end waits for its streams."""
 LOOK_EVERY_S = 1.0
 MOST_AT_ONCE = 100
 RETRY_MS = 2000
