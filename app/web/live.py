@@ -42,7 +42,8 @@ def blueprint(services: Services) -> Blueprint:
         seen = _last_seen()
         if not streams.acquire(blocking=False):
             return problem(503, "too many pages are watching already", headers={"Retry-After": "30"})
-        watched = _Watched(services.engine, scope(), asked.filter(), current_app.jinja_env.get_template("change_row.html"))
+        row = current_app.jinja_env.get_template("change_row.html")
+        watched = _Watched(services.engine, scope(), asked.filter(), row)
         stream = _stream(watched, asked.after if seen is None else seen)
         response = Response(stream, mimetype="text/event-stream")
         response.call_on_close(streams.release)

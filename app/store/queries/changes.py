@@ -101,7 +101,7 @@ def page(connection: Connection, scope: AccessScope, asked: ChangeFilter, paging
 def altered(
     connection: Connection, scope: AccessScope, asked: ChangeFilter, after_seq: int, most: int
 ) -> tuple[int, list[tuple[int, ChangeLine]]]:
-    """(seq of the event that wrote or last altered it, change) behind `after_seq`, in that order, and how far was looked.
+    """How far was looked, and (seq of the event that wrote or last altered it, change) behind `after_seq`, in order.
 
     About `most` are looked at, with all that one event altered together. Void lines come too, whatever is asked:
     somebody may have seen them.
