@@ -17,8 +17,8 @@ from app.sinks.sink import Sink
 from app.store.engine import Engine
 from app.usecases.deliver import deliver, no_sink
 from app.usecases.fan_out import Fan, fan_out
-from app.usecases.ingest import Policy
 from app.usecases.forward import Forward, forward
+from app.usecases.ingest import Policy
 from app.usecases.notify import Receiver, notify
 from app.usecases.resolve import resolve
 from workers.lanes import Lanes

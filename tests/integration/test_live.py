@@ -11,6 +11,10 @@ from flask.testing import FlaskClient
 from reading_app import client_of
 from sqlalchemy import Engine
 
+from app.domain.access import AccessScope
+from app.store.engine import reading
+from app.store.queries import changes
+from app.store.queries.changes import ChangeFilter
 from app.web import live
 
 
@@ -54,6 +58,16 @@ def test_only_what_the_page_shows_is_told(client: FlaskClient, engine: Engine) -
         ("kind=moved", []), ("since=2026-05-09T09:46:42Z", ["2", "3"]),
     ):
         assert [seq for seq, _row in heard(client, f"after=0&{query}")] == expected, query
+
+
+def test_who_has_a_scope_hears_only_what_is_in_it(engine: Engine) -> None:
+    take_in(engine, an_event(second=1), an_event(second=2, repository="secret/vault"), an_event(second=3, tag="next"))
+    scope = AccessScope.parse([f"{HOST}/shop/*"])
+    with reading(engine) as connection:
+        until, found = changes.altered(connection, scope, ChangeFilter(), 0, 2)
+        assert (until, [seq for seq, _line in found]) == (2, [1])
+        until, found = changes.altered(connection, scope, ChangeFilter(), until, 2)
+        assert (until, [seq for seq, _line in found]) == (3, [3]), "what is not for them is passed, not waited for"
 
 
 def test_a_row_is_the_one_of_the_page_and_hostile_text_is_text(client: FlaskClient, engine: Engine) -> None:

@@ -26,7 +26,7 @@ from app.store import tokens as stored
 from app.store.engine import reading, writing
 from app.usecases import tokens
 from app.usecases.ingest import reject
-from app.web import callers
+from app.web import callers, live
 
 SHOP = AccessScope.parse([f"{HOST}/shop/*"])
 SECRETS = ("secret/vault", "mallory", C, "outside")
@@ -94,6 +94,7 @@ DECISIONS: Mapping[tuple[str, str], Route] = {
         "/api/v1/events/2/raw", Role.READ, "/api/v1/events/1/raw", "/api/v1/events/999/raw"
     ),
     ("GET", "/"): Route("/"),
+    ("GET", "/live"): Route("/live?after=0"),
     ("GET", "/tag"): Route(
         f"/tag?{_tag('shop/web')}&at=now", Role.READ, f"/tag?{_tag('secret/vault')}&at=now",
         f"/tag?{_tag('no/where')}&at=now",
@@ -143,6 +144,8 @@ def house(engine: Engine, database_url: str, tmp_path: Path, monkeypatch: pytest
     entry = reject("prod", Received(b"\xff secret/vault"), moment(1), ("unreadable", "not UTF-8: byte 0"))
     with writing(engine) as connection:
         quarantined.add(connection, [entry])
+    monkeypatch.setattr(live, "LASTS_S", 0.01)
+    monkeypatch.setattr(live, "LOOK_EVERY_S", 0.001)
     made = {"access-token": "open-sesame"}
     for role in Role:
         made[role] = tokens.issue(engine, f"the-{role}", role, EVERYTHING, None)
