@@ -11,7 +11,12 @@ _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 _REFERRER = re.compile(r"sha256-([0-9a-f]{64})(?:\.(?:sig|att|sbom))?")
+RELEASE = r"v?[0-9]+[.][0-9]+([.][0-9]+)?([-+_][0-9A-Za-z.+_-]+)?"
+"""As Python and PostgreSQL read it; no tag has the `+` of semver, so `_` stands for it too."""
+_RELEASE = re.compile(RELEASE)
 MAX_REPOSITORY = 255
+MOST_STARS = 4
+"""In a pattern that somebody asks for: each multiplies what matching may cost."""
 
 
 def parse_repository(text: str) -> str:
@@ -36,6 +41,23 @@ def referred_by(tag: str) -> str | None:
     """
     match = _REFERRER.fullmatch(tag)
     return f"sha256:{match[1]}" if match else None
+
+
+def is_pattern(text: str) -> bool:
+    """Whether `text` stands for many names: `*` for anything within a path component, `**` across them, `?` for one."""
+    return "*" in text or "?" in text
+
+
+def parse_pattern(text: str) -> str:
+    """`text` itself unless it has so many wildcards that matching might take for ever."""
+    if text.replace("**", "*").count("*") > MOST_STARS:
+        raise InvalidNameError(f"pattern (at most {MOST_STARS} stars)", text)
+    return text
+
+
+def release_like(tag: str) -> bool:
+    """Whether `tag` looks like a release: `1.2`, `v1.2.3`, `1.2.3-rc.1`. People take such a tag for one content."""
+    return _RELEASE.fullmatch(tag) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +86,13 @@ class Reference:
         if at and not digest_text:
             raise InvalidDigestError(digest_text)
         return cls(registry, parse_repository(rest), tag or None, Digest.parse(digest_text) if at else None)
+
+    @classmethod
+    def parse_wide(cls, text: str) -> Self:
+        """As `parse`, but repository and tag may be patterns: each must be a name once its wildcards are letters."""
+        parsed = cls.parse(text.replace("*", "x").replace("?", "x"))
+        if not is_pattern(text):
+            return parsed
+        rest = parse_pattern(text).partition("@")[0].removeprefix(f"{parsed.registry}/" if parsed.registry else "")
+        repository, _, tag = rest.partition(":")
+        return cls(parsed.registry, repository, tag or None, parsed.digest)

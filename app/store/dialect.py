@@ -10,6 +10,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from app.domain.errors import TagtrailError
 
+RELEASES = {
+    "sqlite": "{0}kind IN ('moved', 'restored') AND ({0}tag GLOB 'v[0-9]*.[0-9]*' OR {0}tag GLOB '[0-9]*.[0-9]*')",
+    "postgresql": "{0}kind IN ('moved', 'restored') AND {0}tag ~ '^v?[0-9].*[.][0-9]'",
+}
+"""Changes that may have moved a release, as far as an index can tell: questions repeat it, with `changes.` for {0}."""
+
 
 def one_of(dialect: str, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
     """Whether `column` is in the list that the parameter `name` holds (`listed`).

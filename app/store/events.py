@@ -11,6 +11,8 @@ from app.domain.events import Event, Order, Report, Scope, TagEvent, provenance
 from app.store.dialect import listed, one_of, row_of, rows
 from app.store.schema import events
 
+ALWAYS_NS = 2**63 - 1
+"""Later than anything was received."""
 _INSERT = insert(events)
 _TAG = (events.c.registry, events.c.repository, events.c.tag)
 _IDENTITY = (events.c.origin, events.c.event_id)
@@ -79,14 +81,22 @@ def _values(event: Event) -> dict[str, Any]:
 
 
 def wide(
-    connection: Connection, registry: str, repositories: Collection[str], digests: Collection[str]
+    connection: Connection,
+    registry: str,
+    repositories: Collection[str],
+    digests: Collection[str],
+    known_ns: int = ALWAYS_NS,
 ) -> dict[str, list[TagEvent]]:
-    """By repository, what may have removed several tags: its deletes as a whole, and manifest deletes of `digests`."""
+    """By repository, what may have removed several tags: its deletes as a whole, and manifest deletes of `digests`.
+
+    `known_ns`: as far as it was received by then.
+    """
     dialect = connection.dialect.name
     wanted = {
         "given_registry": registry,
         "repositories": listed(dialect, repositories),
         "digests": listed(dialect, digests),
+        "known": known_ns,
     }
     found: dict[str, list[TagEvent]] = {}
     for row in connection.execute(_wide(dialect), wanted):
@@ -102,6 +112,7 @@ def _wide(dialect: str) -> Select[Any]:
         one_of(dialect, events.c.repository, "repositories"),
         events.c.tag.is_(None),
         events.c.scope.is_not(None),
+        events.c.received_ns <= bindparam("known"),
         or_(
             events.c.scope == Scope.REPOSITORY.value,
             and_(events.c.scope == Scope.MANIFEST.value, one_of(dialect, events.c.digest, "digests")),
@@ -137,6 +148,25 @@ def of_tag(connection: Connection, key: TagKey, since_ns: int) -> list[TagEvent]
         events.c.scope == Scope.TAG.value,
     )
     return [_tag_event(row) for row in connection.execute(query)]
+
+
+def of_tags(connection: Connection, keys: Collection[TagKey], known_ns: int) -> dict[TagKey, list[TagEvent]]:
+    """What was told of each tag and received by `known_ns`, in no order."""
+    if not keys:
+        return {}
+    dialect = connection.dialect.name
+    wanted = rows(dialect, [(key.registry, key.repository, key.tag) for key in keys])
+    found: dict[TagKey, list[TagEvent]] = {}
+    for row in connection.execute(_of_tags(dialect), wanted | {"known": known_ns}):
+        found.setdefault(TagKey(row.registry, row.repository, row.tag), []).append(_tag_event(row))
+    return found
+
+
+@cache
+def _of_tags(dialect: str) -> Select[Any]:
+    return select(*_TAG_EVENT, events.c.registry, events.c.repository).where(
+        row_of(dialect, _TAG), events.c.scope == Scope.TAG.value, events.c.received_ns <= bindparam("known")
+    )
 
 
 def _tag_event(row: Any) -> TagEvent:

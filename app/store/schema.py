@@ -15,6 +15,8 @@ from sqlalchemy import (
     text,
 )
 
+from app.store.dialect import RELEASES
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -87,6 +89,8 @@ events = Table(
     Column("raw", LargeBinary, nullable=False),
     UniqueConstraint("origin", "event_id"),
     Index("ix_events_time", "time_ns", "seq"),
+    Index("ix_events_pulls", "time_ns", "seq", sqlite_where=text("action = 'pull'"),
+          postgresql_where=text("action = 'pull'")),
     Index("ix_events_repository_time", "registry", "repository", "time_ns", "seq"),
     Index("ix_events_digest", "digest", "time_ns", "seq", sqlite_where=text("digest IS NOT NULL"),
           postgresql_where=text("digest IS NOT NULL")),
@@ -95,6 +99,17 @@ events = Table(
     Index("ix_events_history", "registry", "repository", "tag", "time_ns",
           sqlite_where=text("scope IS NOT NULL"), postgresql_where=text("scope IS NOT NULL")),
     comment="One registry fact, append-only, with its exact bytes.",
+)
+
+repositories = Table(
+    "repositories",
+    metadata,
+    Column("registry", Text, primary_key=True),
+    Column("repository", Text, primary_key=True),
+    Column("first_ns", Big, nullable=False),
+    Column("first_seq", Big, nullable=False),
+    Index("ix_repositories_first", "first_ns", "registry", "repository"),
+    comment="Every repository that was told of, and the earliest event that did: by time, then by seq.",
 )
 
 tags = Table(
@@ -135,8 +150,11 @@ changes = Table(
     Column("altered_seq", Big, nullable=False, server_default="0"),  # of the event that wrote or last altered it
     Index("ix_changes_altered", "altered_seq"),
     Index("ix_changes_tag_time", "registry", "repository", "tag", "time_ns"),
+    Index("ix_changes_repository_time", "registry", "repository", "time_ns"),
     Index("ix_changes_time", "time_ns", "id"),
     Index("ix_changes_after", "after", "registry", "repository"),
+    Index("ix_changes_releases", "time_ns", sqlite_where=text(RELEASES["sqlite"].format("")),
+          postgresql_where=text(RELEASES["postgresql"].format(""))),
     comment="One line of history (decision 8). fan_out: pending, done, or superseded and why.",
 )
 

@@ -12,7 +12,7 @@ from app.domain.filters import is_unheard
 from app.domain.origins import Origin
 from app.envelopes import Reading, Received
 from app.pausepoints import pause
-from app.store import events, head, heard, origins, outbox, quarantine
+from app.store import events, head, heard, origins, outbox, quarantine, repositories
 from app.store.engine import Connection, Engine, may_retry, writing
 from app.store.heard import Span
 from app.store.origins import Tally
@@ -79,6 +79,7 @@ def _take_in(connection: Connection, parcels: Sequence[Parcel], policy: Policy) 
     if numbered:
         now_ns = max(parcel.received_ns for parcel in parcels)
         events.add(connection, numbered)
+        repositories.note(connection, numbered)
         promised = history.extend(connection, numbered, now_ns, policy.max_age_ns)
         if policy.pulls_fan_out:
             promised += [f"{outbox.EVENT}{event.seq}" for event in numbered if event.report.action == "pull"]

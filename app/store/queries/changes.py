@@ -3,21 +3,37 @@
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, CompoundSelect, Connection, and_, func, select, union
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    FromClause,
+    and_,
+    func,
+    literal_column,
+    or_,
+    select,
+    union,
+)
 
 from app.domain.access import AccessScope
-from app.domain.changes import ABSENT, Kind, TagKey
+from app.domain.changes import ABSENT, UNKNOWN, Kind, TagKey
 from app.domain.events import Scope
-from app.domain.names import referred_by
+from app.domain.names import RELEASE, referred_by
 from app.domain.text import storable
-from app.store.queries.conditions import equal, in_repository, in_scope, storable_ns, within
-from app.store.queries.paging import AnyRow, Key, Page, Paging, fetch
+from app.store.dialect import RELEASES
+from app.store.queries.conditions import equal, fetch_told, in_repository, in_scope, named, storable_ns, within
+from app.store.queries.paging import AnyRow, Key, Page, Paging
 from app.store.schema import changes, events
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeFilter:
-    """None means any. `digest`: before or after. `since_ns` ≤ time < `until_ns`. `void`: void lines too."""
+    """None means any; repository and tag may be patterns. `digest`: before or after. `since_ns` ≤ time < `until_ns`.
+
+    `void`: void lines too. `moved_releases`: only where a tag that looks like a release came to another content.
+    """
 
     registry: str | None = None
     repository: str | None = None
@@ -29,14 +45,16 @@ class ChangeFilter:
     since_ns: int | None = None
     until_ns: int | None = None
     void: bool = False
+    moved_releases: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeLine:
     """One line of history. `before` and `after` are a digest, `absent`, or (before only) `unknown`.
 
-    `request_addr` and `user_agent` are the event's; None too where the event is no longer kept. `referrer`: the digest
-    that a signature's or referrers' tag is about.
+    `request_addr` and `user_agent` are the event's; None too where the event is no longer kept. `fan_out` and
+    `recorded_ns` are None where a line was never written, because its event came together with what altered it.
+    `referrer`: the digest that a signature's or referrers' tag is about.
     """
 
     id: str
@@ -52,8 +70,8 @@ class ChangeLine:
     event_id: str
     provenance: str
     voided_by: str | None
-    fan_out: str
-    recorded_ns: int
+    fan_out: str | None
+    recorded_ns: int | None
     request_addr: str | None
     user_agent: str | None
     referrer: str | None
@@ -82,7 +100,7 @@ class Moment:
 
 _FROM_EVENT = ("request_addr", "user_agent")
 _NAMES = tuple(name for name in ChangeLine.__dataclass_fields__ if name != "referrer")
-_LINES = select(
+LINES = select(
     *(events.c[name] if name in _FROM_EVENT else changes.c[name] for name in _NAMES), changes.c.sequence
 ).select_from(
     changes.outerjoin(events, and_(events.c.origin == changes.c.origin, events.c.event_id == changes.c.event_id))
@@ -95,7 +113,8 @@ IS_LINE = changes.c.kind != Kind.VOID.value
 
 def page(connection: Connection, scope: AccessScope, asked: ChangeFilter, paging: Paging) -> Page[ChangeLine]:
     """Changes, newest first. Raises CursorError."""
-    return fetch(connection, _LINES.where(*_wanted(connection, scope, asked)), KEY, paging, _line)
+    query = LINES.where(*_wanted(connection, asked))
+    return fetch_told(connection, scope, query, (asked, KEY, paging), line)
 
 
 def altered(
@@ -110,26 +129,53 @@ def altered(
     last = connection.execute(behind.limit(most)).scalars().all()
     if not last:
         return after_seq, []
-    query = _LINES.add_columns(changes.c.altered_seq).where(
-        changes.c.altered_seq > after_seq, changes.c.altered_seq <= last[-1],
-        *_wanted(connection, scope, replace(asked, void=True)),
-    )
-    rows = connection.execute(query.order_by(changes.c.altered_seq, changes.c.id))
-    return last[-1], [(row.altered_seq, _line(row)) for row in rows]
-
-
-def _wanted(connection: Connection, scope: AccessScope, asked: ChangeFilter) -> list[ColumnElement[bool]]:
-    wanted = [
+    query = LINES.add_columns(changes.c.altered_seq).where(
+        changes.c.altered_seq > after_seq,
+        changes.c.altered_seq <= last[-1],
         *in_scope(changes, scope),
         *in_repository(connection, changes, asked.registry, asked.repository),
-        *equal(changes, asked, ("tag", "actor", "kind", "origin")),
+        *_wanted(connection, replace(asked, void=True)),
+    )
+    rows = connection.execute(query.order_by(changes.c.altered_seq, changes.c.id))
+    return last[-1], [(row.altered_seq, line(row)) for row in rows]
+
+
+def _wanted(connection: Connection, asked: ChangeFilter) -> list[ColumnElement[bool]]:
+    """What is asked for besides the repository."""
+    wanted = [
+        *named(changes.c.tag, asked.tag),
+        *equal(changes, asked, ("actor", "kind", "origin")),
         *within(changes.c.time_ns, asked.since_ns, asked.until_ns),
     ]
     if asked.digest is not None:
         wanted.append(changes.c.id.in_(_about(storable(asked.digest))))
     if not asked.void and asked.kind != Kind.VOID.value:
         wanted.append(IS_LINE)
+    if asked.moved_releases:
+        wanted += _moved_release(connection)
     return wanted
+
+
+def _moved_release(connection: Connection) -> list[ColumnElement[bool]]:
+    """A tag that looks like a release points elsewhere, be it that it was removed in between."""
+    removal = changes.alias("removal")
+    before = (
+        select(removal.c.before)
+        .where(same_tag(removal, changes), removal.c.kind == Kind.REMOVED.value, removal.c.time_ns <= changes.c.time_ns)
+        .order_by(*(removal.c[column.name].desc() for column in ORDER))
+        .limit(1)
+        .scalar_subquery()
+    )
+    elsewhere = and_(before != changes.c.after, before != UNKNOWN)
+    return [
+        literal_column(RELEASES[connection.dialect.name].format("changes."), Boolean),
+        changes.c.tag.regexp_match(rf"\A{RELEASE}\Z"),
+        or_(changes.c.kind == Kind.MOVED.value, elsewhere),
+    ]
+
+
+def same_tag(one: FromClause, other: FromClause) -> ColumnElement[bool]:
+    return and_(*(one.c[name] == other.c[name] for name in ("registry", "repository", "tag")))
 
 
 def _about(digest: str) -> CompoundSelect[Any]:
@@ -150,28 +196,25 @@ def at(connection: Connection, scope: AccessScope, key: TagKey, at_ns: int) -> M
     on_tag = (*equal(changes, key, ("registry", "repository", "tag")), IS_LINE)
     newest_first = [column.desc() for column in ORDER]
     began = connection.execute(
-        _LINES.where(*on_tag, changes.c.time_ns <= at_ns).order_by(*newest_first).limit(1)
+        LINES.where(*on_tag, changes.c.time_ns <= at_ns).order_by(*newest_first).limit(1)
     ).one_or_none()
     ended = select(func.min(changes.c.time_ns)).where(*on_tag, changes.c.time_ns > at_ns)
     ended_ns = connection.execute(ended).scalar()
     if began is None:
-        return None if ended_ns is None else Moment(
-            key.registry, key.repository, key.tag, at_ns, "not-known", None, None, ended_ns, False, None
-        )
-    change = _line(began)
-    absent = change.after == ABSENT
-    return Moment(
-        registry=key.registry,
-        repository=key.repository,
-        tag=key.tag,
-        at_ns=at_ns,
-        state="absent" if absent else "present",
-        digest=None if absent else change.after,
-        since_ns=change.time_ns,
-        until_ns=ended_ns,
-        ambiguous=_ambiguous(connection, key, change.time_ns, at_ns),
-        change=change,
-    )
+        return None if ended_ns is None else moment(key, at_ns, ended_ns, None, ambiguous=False)
+    change = line(began)
+    ambiguous = _ambiguous(connection, key, change.time_ns, at_ns)
+    return moment(key, at_ns, ended_ns, change, ambiguous=ambiguous)
+
+
+def moment(key: TagKey, at_ns: int, until_ns: int | None, change: ChangeLine | None, *, ambiguous: bool) -> Moment:
+    """What `change` (None: nothing yet), the tag's last by `at_ns`, and the next one at `until_ns` make known."""
+    name = (key.registry, key.repository, key.tag)
+    if change is None:
+        return Moment(*name, at_ns, "not-known", None, None, until_ns, False, None)
+    digest = None if change.after == ABSENT else change.after
+    state: Literal["present", "absent"] = "absent" if digest is None else "present"
+    return Moment(*name, at_ns, state, digest, change.time_ns, until_ns, ambiguous, change)
 
 
 def _ambiguous(connection: Connection, key: TagKey, changed_ns: int, at_ns: int) -> bool:
@@ -189,5 +232,5 @@ def _ambiguous(connection: Connection, key: TagKey, changed_ns: int, at_ns: int)
     return connection.execute(pushed).scalar_one() > 1
 
 
-def _line(row: AnyRow) -> ChangeLine:
+def line(row: AnyRow) -> ChangeLine:
     return ChangeLine(**{name: row._mapping[name] for name in _NAMES}, referrer=referred_by(row.tag))

@@ -1,18 +1,44 @@
 """The parts of WHERE that several questions share."""
 
 import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Column, ColumnElement, Connection, FromClause, Table, and_, exists, false, func, or_, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    Table,
+    and_,
+    exists,
+    false,
+    func,
+    or_,
+    select,
+    tuple_,
+)
 
 from app.domain.access import AccessScope, Glob
+from app.domain.names import is_pattern
 from app.domain.rules import glob_expression
 from app.domain.text import storable
-from app.store.schema import changes, events
+from app.store.queries.paging import AnyRow, Key, Page, Paging, fetch, fetch_from, fetch_some
+from app.store.schema import changes, events, repositories
 
+T = TypeVar("T")
 _INT64 = 2**63
 _WILD = re.compile(r"[*?]")
+
+
+class Named(Protocol):
+    """A question that may name a registry and a repository, or repositories by a pattern."""
+
+    @property
+    def registry(self) -> str | None: ...
+    @property
+    def repository(self) -> str | None: ...
 
 
 def equal(table: Table, asked: object, names: Iterable[str]) -> list[ColumnElement[bool]]:
@@ -30,8 +56,8 @@ def in_scope(table: FromClause, scope: AccessScope) -> list[ColumnElement[bool]]
     if scope.globs is None:
         return []
     if len(scope.globs) == 1 and _is_plain(scope.globs[0]):
-        (named,) = scope.globs
-        return [table.c.registry == named.registry, table.c.repository == named.repository]
+        (one,) = scope.globs
+        return [table.c.registry == one.registry, table.c.repository == one.repository]
     return [or_(false(), *(_in_glob(table, glob) for glob in scope.globs))]
 
 
@@ -55,6 +81,13 @@ def _matches(column: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
     return and_(begins, column.regexp_match(glob_expression(pattern)))
 
 
+def named(column: Column[Any], name: str | None) -> list[ColumnElement[bool]]:
+    """That `column` is `name`, or matches it if it is a pattern; None: anything."""
+    if name is None:
+        return []
+    return [column.regexp_match(glob_expression(storable(name))) if is_pattern(name) else column == storable(name)]
+
+
 def within(column: Column[Any], since_ns: int | None, until_ns: int | None) -> list[ColumnElement[bool]]:
     """since ≤ column < until, as far as either is given. Moments beyond 64 bits are as good as the last within."""
     conditions: list[ColumnElement[bool]] = []
@@ -73,13 +106,55 @@ def storable_ns(time_ns: int) -> int:
 def in_repository(
     connection: Connection, table: Table, registry: str | None, repository: str | None
 ) -> list[ColumnElement[bool]]:
-    """Where a repository is named without its registry, the registries are named here: indexes begin with them."""
+    """Where a repository is named without its registry, the registries are named here: indexes begin with them.
+
+    What a pattern matches is looked up among all repositories, which are few beside what is told of them.
+    """
     if repository is None:
         return [] if registry is None else [table.c.registry == storable(registry)]
+    if is_pattern(repository):
+        return [tuple_(table.c.registry, table.c.repository).in_(_matching(registry, repository))]
     found = [registry] if registry is not None else _registries(connection, table, repository)
-    named = [storable(name) for name in found]
-    in_registry = table.c.registry == named[0] if len(named) == 1 else table.c.registry.in_(named)
+    names = [storable(name) for name in found]
+    in_registry = table.c.registry == names[0] if len(names) == 1 else table.c.registry.in_(names)
     return [in_registry, table.c.repository == storable(repository)]
+
+
+FEW = 20
+
+
+def fetch_told(
+    connection: Connection,
+    scope: AccessScope,
+    query: Select[Any],
+    asked: tuple[Named, Key, Paging],
+    make: Callable[[AnyRow], T],
+) -> Page[T]:
+    """A page of `query` in the order of time, of what is told of the repositories that are asked for and in scope.
+
+    If a pattern matches few, an index leads to each of them. If it matches many, what they are told of is among the
+    rest, and a page may be short and have a next. Raises CursorError.
+    """
+    names, key, paging = asked
+    table = key.columns[0].table
+    query = query.where(*in_scope(table, scope))
+    if names.repository is None or not is_pattern(names.repository):
+        query = query.where(*in_repository(connection, table, names.registry, names.repository))
+        return fetch(connection, query, key, paging, make)
+    matching = _matching(names.registry, names.repository).where(*in_scope(repositories, scope)).limit(FEW + 1)
+    found = connection.execute(matching).all()
+    if len(found) <= FEW:
+        places = [and_(table.c.registry == row.registry, table.c.repository == row.repository) for row in found]
+        return fetch_from(connection, query, places, (key, paging), make)
+    among = and_(*named(table.c.repository, names.repository))
+    if names.registry is not None:
+        among = and_(among, table.c.registry.concat("") == storable(names.registry))
+    return fetch_some(connection, query, among, (key, paging), make)
+
+
+def _matching(registry: str | None, pattern: str) -> Select[Any]:
+    query = select(repositories.c.registry, repositories.c.repository).where(*named(repositories.c.repository, pattern))
+    return query if registry is None else query.where(repositories.c.registry == storable(registry))
 
 
 def registries_with(connection: Connection, scope: AccessScope, repository: str) -> list[str]:

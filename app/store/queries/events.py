@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from app.domain.access import AccessScope
-from app.store.queries.conditions import equal, in_repository, in_scope, within
-from app.store.queries.paging import AnyRow, Key, Page, Paging, fetch
+from app.store.queries.conditions import equal, fetch_told, in_scope, named, within
+from app.store.queries.paging import AnyRow, Key, Page, Paging
 from app.store.schema import events
 
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """None means any. `since_ns` ≤ time < `until_ns`."""
+    """None means any. `repository` and `tag` may be patterns. `since_ns` ≤ time < `until_ns`."""
 
     registry: str | None = None
     repository: str | None = None
@@ -66,12 +66,11 @@ KEY = Key((events.c.time_ns, events.c.seq))
 def page(connection: Connection, scope: AccessScope, asked: EventFilter, paging: Paging) -> Page[EventLine]:
     """Events, newest first. Raises CursorError."""
     query = select(*COLUMNS).where(
-        *in_scope(events, scope),
-        *in_repository(connection, events, asked.registry, asked.repository),
-        *equal(events, asked, ("tag", "digest", "actor", "action", "origin")),
+        *named(events.c.tag, asked.tag),
+        *equal(events, asked, ("digest", "actor", "action", "origin")),
         *within(events.c.time_ns, asked.since_ns, asked.until_ns),
     )
-    return fetch(connection, query, KEY, paging, lambda row: line(row, scope))
+    return fetch_told(connection, scope, query, (asked, KEY, paging), lambda row: line(row, scope))
 
 
 def one(connection: Connection, scope: AccessScope, seq: int) -> tuple[EventLine, bytes] | None:

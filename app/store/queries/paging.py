@@ -1,19 +1,22 @@
 """Keyset paging: a page ends at a row, and the next one begins behind that row's key."""
 
 import base64
+import heapq
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast, get_args, get_type_hints
 
-from sqlalchemy import Column, ColumnElement, Connection, Row, Select, and_, tuple_
+from sqlalchemy import Column, ColumnElement, Connection, Row, Select, and_, select, tuple_, union_all
 
 from app.domain.errors import TagtrailError
 from app.domain.text import storable
+from app.store.engine import Engine, reading
 
 T = TypeVar("T")
 
 _INT64 = 2**63
+MOST_LOOKED_AT = 2000
 AnyRow = Row[*tuple[Any, ...]]
 """A row of whatever columns; each function names those it takes."""
 
@@ -59,6 +62,13 @@ class Key:
             return and_(first <= values[0], all_columns < tuple_(*values))
         return and_(first >= values[0], all_columns > tuple_(*values))
 
+    def upto(self, values: Sequence[Any]) -> ColumnElement[bool]:
+        """What `beyond` would leave out."""
+        first, all_columns = self.columns[0], tuple_(*self.columns)
+        if self.newest_first:
+            return and_(first >= values[0], all_columns >= tuple_(*values))
+        return and_(first <= values[0], all_columns <= tuple_(*values))
+
     def of(self, row: AnyRow) -> list[Any]:
         return [row._mapping[column] for column in self.columns]
 
@@ -73,6 +83,86 @@ def fetch(
     shown = rows[: paging.limit]
     more = len(rows) > len(shown)
     return Page(tuple(make(row) for row in shown), encode(key.of(shown[-1])) if more else None)
+
+
+def fetch_some(
+    connection: Connection,
+    query: Select[Any],
+    condition: ColumnElement[bool],
+    paged: tuple[Key, Paging],
+    make: Callable[[AnyRow], T],
+) -> Page[T]:
+    """As `fetch`, of those rows of `query` for which `condition` holds, however few these are.
+
+    It looks at MOST_LOOKED_AT rows at most: a page may be short, or empty, and still have a next. Raises CursorError.
+    """
+    key, paging = paged
+    if paging.cursor is not None:
+        query = query.where(key.beyond(decode(paging.cursor, key)))
+    keys = query.with_only_columns(*key.columns).order_by(*key.order())
+    last = connection.execute(keys.offset(MOST_LOOKED_AT - 1).limit(1)).one_or_none()
+    if last is None:
+        return fetch(connection, query.where(condition), key, Paging(paging.limit), make)
+    upto = query.where(key.upto(list(last)), condition)
+    found = fetch(connection, upto, key, Paging(paging.limit), make)
+    return found if found.next else Page(found.items, encode(list(last)))
+
+
+def fetch_from(
+    connection: Connection,
+    query: Select[Any],
+    places: Sequence[ColumnElement[bool]],
+    paged: tuple[Key, Paging],
+    make: Callable[[AnyRow], T],
+) -> Page[T]:
+    """As `fetch`, of the rows for which one of a few `places` holds; an index must lead to each of them in order.
+
+    Of each place no more is read than one page of all. Raises CursorError.
+    """
+    key, paging = paged
+    if not places:
+        return Page((), None)
+    (identity,) = key.columns[0].table.primary_key.columns
+    first = query.with_only_columns(identity).order_by(*key.order()).limit(paging.limit + 1)
+    if paging.cursor is not None:
+        first = first.where(key.beyond(decode(paging.cursor, key)))
+    each = (first.where(place).subquery() for place in places)
+    ids = union_all(*(select(one.c[identity.name]) for one in each))
+    return fetch(connection, query.where(identity.in_(ids)), key, paging, make)
+
+
+def every(engine: Engine, ask: Callable[[Connection, Paging], Page[T]], paging: Paging) -> Iterator[T]:
+    """All rows of a list from `paging` on, however many: page after page, each in a transaction of its own.
+
+    Nothing is held open in between, so that a slow reader is no burden to those who write. Raises what `ask` raises.
+    """
+    following: str | None = paging.cursor
+    while True:
+        with reading(engine) as connection:
+            found = ask(connection, Paging(paging.limit, following))
+        yield from found.items
+        following = found.next
+        if following is None:
+            return
+
+
+def line_of(page: Callable[..., Page[Any]]) -> type:
+    """What a list is made of, as its function declares: `-> Page[Line]`."""
+    (line,) = get_args(get_type_hints(page)["return"])
+    return cast(type, line)
+
+
+def newest(
+    found: Iterable[tuple[Sequence[Any], T]], paged: tuple[Key, Paging]
+) -> Page[T]:
+    """One page of what is at hand in no order, each with the values of its key. Raises CursorError."""
+    key, paging = paged
+    if paging.cursor is not None:
+        last = decode(paging.cursor, key)
+        found = (one for one in found if list(one[0]) < last)
+    first = heapq.nlargest(paging.limit + 1, found, key=lambda one: list(one[0]))
+    shown = first[: paging.limit]
+    return Page(tuple(item for _, item in shown), encode(list(shown[-1][0])) if len(first) > len(shown) else None)
 
 
 def encode(values: Sequence[Any]) -> str:

@@ -6,14 +6,14 @@ from sqlalchemy import Connection, select
 
 from app.domain.access import AccessScope
 from app.domain.names import referred_by
-from app.store.queries.conditions import equal, in_repository, in_scope
+from app.store.queries.conditions import equal, in_repository, in_scope, named
 from app.store.queries.paging import AnyRow, Key, Page, Paging, fetch
 from app.store.schema import changes, tags
 
 
 @dataclass(frozen=True, slots=True)
 class TagFilter:
-    """None means any. `removed`: with tags that are gone."""
+    """None means any. `repository` and `tag` may be patterns. `removed`: with tags that are gone."""
 
     registry: str | None = None
     repository: str | None = None
@@ -57,7 +57,8 @@ def page(connection: Connection, scope: AccessScope, asked: TagFilter, paging: P
     query = _LINES.where(
         *in_scope(tags, scope),
         *in_repository(connection, tags, asked.registry, asked.repository),
-        *equal(tags, asked, ("tag", "digest")),
+        *named(tags.c.tag, asked.tag),
+        *equal(tags, asked, ("digest",)),
     )
     if not asked.removed:
         query = query.where(tags.c.digest.is_not(None))
