@@ -4,9 +4,9 @@ from typing import Any
 
 import click
 
-from app.cli.asking import MOMENT, NothingKnownError, ask, asking, listing
+from app.cli.asking import MOMENT, NothingKnownError, Output, asking, listing
 from app.cli.context import Context, pass_context
-from app.cli.tables import When, print_facts, print_json, print_table, print_text
+from app.cli.tables import When, print_facts, print_table, print_text
 from app.domain.access import EVERYTHING
 from app.domain.deliveries import Status
 from app.store.queries import deliveries as queries
@@ -20,22 +20,19 @@ from app.store.queries.deliveries import DeliveryFilter, DeliveryLine, DeliveryS
 @click.option("--since", "since_ns", type=MOMENT, help="Made from this moment on: 2026-03-01, or 7d back.")
 @listing
 @pass_context
-def deliveries(context: Context, /, identity: str | None, limit: int, as_json: bool, **asked: Any) -> None:
+def deliveries(context: Context, /, identity: str | None, output: Output, **asked: Any) -> None:
     """List deliveries, newest first; with ID show one, its attempts and its message."""
     if identity is not None:
-        _show_one(context, identity, as_json=as_json)
+        _show_one(context, identity, output)
         return
-    lines = ask(context, queries.page, DeliveryFilter(**asked), limit).items
-    if as_json:
-        print_json(lines)
-        return
-    print_table([
-        {
-            "time": When(line.made_ns), "id": line.id, "status": line.status, "destination": line.destination,
-            "tells": _tells(line), "attempts": line.attempts, "last": _last(line),
-        }
-        for line in lines
-    ])
+    output.show(context, queries.page, DeliveryFilter(**asked), _row)
+
+
+def _row(line: DeliveryLine) -> dict[str, object]:
+    return {
+        "time": When(line.made_ns), "id": line.id, "status": line.status, "destination": line.destination,
+        "tells": _tells(line), "attempts": line.attempts, "last": _last(line),
+    }
 
 
 def _tells(line: DeliveryLine) -> str:
@@ -51,15 +48,15 @@ def _last(line: DeliveryLine) -> str | None:
     return line.last_attempt.detail if line.last_attempt else line.reason
 
 
-def _show_one(context: Context, identity: str, *, as_json: bool) -> None:
+def _show_one(context: Context, identity: str, output: Output) -> None:
     with asking(context) as connection:
         found = queries.one(connection, EVERYTHING, identity)
     if found is None:
         raise NothingKnownError(f"no delivery {identity!r}; `tagtrail deliveries` lists them")
-    if as_json:
-        print_json(found)
-    else:
+    if output.form is None:
         _show(found)
+    else:
+        output.show_one(found)
 
 
 def _show(found: DeliveryStory) -> None:

@@ -5,44 +5,40 @@ from typing import Any
 
 import click
 
-from app.cli.asking import MOMENT, NothingKnownError, ask, asking, listing
+from app.cli.asking import NothingKnownError, Output, asking, in_time, listing
 from app.cli.context import Context, pass_context
-from app.cli.tables import When, print_json, print_table, print_text
+from app.cli.tables import When, print_text
 from app.domain.access import EVERYTHING
 from app.store.queries import events as queries
-from app.store.queries.events import EventFilter
+from app.store.queries.events import EventFilter, EventLine
 
 
 @click.command()
 @click.option("--registry")
-@click.option("--repository")
-@click.option("--tag")
+@click.option("--repository", help="Its name, or a pattern such as 'shop/*'.")
+@click.option("--tag", help="Its name, or a pattern such as 'v1.*'.")
 @click.option("--digest")
 @click.option("--actor")
 @click.option("--action", help="push, pull, mount, delete or observe.")
 @click.option("--origin")
-@click.option("--since", "since_ns", type=MOMENT, help="From this moment on: 2026-03-01, or 7d back.")
-@click.option("--until", "until_ns", type=MOMENT, help="Up to this moment, without it.")
+@in_time
 @click.option("--raw", type=int, metavar="SEQ", help="Print the exact bytes of one event instead.")
 @listing
 @pass_context
-def events(context: Context, /, raw: int | None, limit: int, as_json: bool, **asked: Any) -> None:
+def events(context: Context, /, raw: int | None, output: Output, **asked: Any) -> None:
     """List events, newest first."""
     if raw is not None:
         _print_raw(context, raw)
         return
-    lines = ask(context, queries.page, EventFilter(**asked), limit).items
-    if as_json:
-        print_json(lines)
-        return
-    print_table([
-        {
-            "seq": line.seq, "time": When(line.time_ns), "action": line.action, "registry": line.registry,
-            "repository": line.repository, "tag": line.tag, "digest": line.digest, "who": line.actor,
-            "origin": line.origin, "flags": line.flags or None,
-        }
-        for line in lines
-    ])
+    output.show(context, queries.page, EventFilter(**asked), _row)
+
+
+def _row(line: EventLine) -> dict[str, object]:
+    return {
+        "seq": line.seq, "time": When(line.time_ns), "action": line.action, "registry": line.registry,
+        "repository": line.repository, "tag": line.tag, "digest": line.digest, "who": line.actor,
+        "origin": line.origin, "flags": line.flags or None,
+    }
 
 
 def _print_raw(context: Context, seq: int) -> None:

@@ -2,41 +2,57 @@
 
 import click
 
-from app.cli.asking import MOMENT, REFERENCE, NothingKnownError, ask, asking, listing
+from app.cli.asking import KNOWN_AT, MOMENT, REFERENCE, NothingKnownError, Output, asking, listing
 from app.cli.context import Context, pass_context
-from app.cli.tables import When, print_facts, print_json, print_table
+from app.cli.tables import When, print_facts
 from app.domain.access import EVERYTHING
 from app.domain.changes import TagKey
-from app.domain.names import Reference
+from app.domain.names import Reference, is_pattern
 from app.domain.text import printable
-from app.store.queries import changes
-from app.store.queries.changes import ChangeFilter, ChangeLine, Moment
+from app.domain.times import rfc3339_nano
+from app.store.queries import history as queries
+from app.store.queries import moments
+from app.store.queries.changes import ChangeLine, Moment
 from app.store.queries.conditions import registries_with
+from app.store.queries.history import HistoryFilter
+from app.store.queries.moments import MomentFilter
 
 
 @click.command()
 @click.argument("reference", type=REFERENCE, metavar="[REGISTRY/]REPOSITORY[:TAG][@DIGEST]")
 @click.option("--at", "at_ns", type=MOMENT, help="Only where the tag pointed then: 2026-03-01T09:00:00Z, or 2h back.")
+@KNOWN_AT
 @click.option("--all", "void", is_flag=True, help="Also lines that a late event has made void.")
 @listing
 @pass_context
-def history(context: Context, /, reference: Reference, at_ns: int | None, **options: bool) -> None:
-    """What a tag, or every tag of a repository, has pointed to; newest first."""
-    if at_ns is not None and (reference.tag is None or reference.digest is not None):
-        raise click.UsageError("--at needs a tag and no digest: REPOSITORY:TAG --at TIME")
-    registry = context.settings.registry_named(reference.registry) or _only_registry(context, reference.repository)
-    if at_ns is not None and reference.tag is not None:
-        _show_moment(context, TagKey(registry, reference.repository, reference.tag), at_ns, as_json=options["as_json"])
+def history(context: Context, /, reference: Reference, output: Output, void: bool, **moment: int | None) -> None:
+    """What a tag, or every tag of a repository, has pointed to; newest first.
+
+    Repository and tag may be patterns, such as 'shop/*' or 'shop/web:v1.*': that asks all registries, unless one is
+    named.
+    """
+    at_ns, known_ns = moment["at_ns"], moment["known_ns"]
+    registry, repository, tag = _named(context, reference), reference.repository, reference.tag
+    if at_ns is None:
+        digest = str(reference.digest) if reference.digest else None
+        asked = HistoryFilter(registry, repository, tag, digest, void=void, known_ns=known_ns)
+        output.show(context, queries.page, asked, _row, "no such history is known")
         return
-    digest = str(reference.digest) if reference.digest else None
-    asked = ChangeFilter(registry, reference.repository, reference.tag, digest, void=options["void"])
-    lines = ask(context, changes.page, asked, options["limit"]).items
-    if not lines and not options["as_json"]:
-        raise NothingKnownError("no such history is known")
-    if options["as_json"]:
-        print_json(lines)
+    if reference.digest is not None:
+        raise click.UsageError("--at takes no digest: write REPOSITORY[:TAG] --at TIME")
+    then = MomentFilter(at_ns, registry, repository, tag, known_ns)
+    if registry is None or tag is None or is_pattern(repository) or is_pattern(tag):
+        output.show(context, moments.page, then, _moment_row, "no such history is known")
     else:
-        _show_lines(lines)
+        _show_moment(context, TagKey(registry, repository, tag), then, output)
+
+
+def _named(context: Context, reference: Reference) -> str | None:
+    """The registry that is meant; None: all."""
+    named = context.settings.registry_named(reference.registry)
+    if named is not None or is_pattern(reference.repository):
+        return named
+    return _only_registry(context, reference.repository)
 
 
 def _only_registry(context: Context, repository: str) -> str:
@@ -50,25 +66,40 @@ def _only_registry(context: Context, repository: str) -> str:
     return found[0]
 
 
-def _show_lines(lines: tuple[ChangeLine, ...]) -> None:
-    print_table([
-        {
-            "time": When(line.time_ns), "kind": line.kind, "tag": line.tag, "before": line.before, "after": line.after,
-            "who": line.actor, "from": line.request_addr, "origin": line.origin, "known": line.provenance,
-        }
-        for line in lines
-    ])
+def _row(line: ChangeLine) -> dict[str, object]:
+    return {
+        "time": When(line.time_ns), "kind": line.kind, "tag": line.tag, "before": line.before, "after": line.after,
+        "who": line.actor, "from": line.request_addr, "origin": line.origin, "known": line.provenance,
+    }
 
 
-def _show_moment(context: Context, key: TagKey, at_ns: int, *, as_json: bool) -> None:
+def _moment_row(found: Moment) -> dict[str, object]:
+    change, until_ns = found.change, found.until_ns
+    if change is None:
+        first = None if until_ns is None else rfc3339_nano(until_ns)
+        return _moment_cells(found, f"not known before {first}", None, None)
+    until: object = "still" if until_ns is None else When(until_ns)
+    return _moment_cells(found, found.digest or found.state, When(change.time_ns), until)
+
+
+def _moment_cells(found: Moment, points_to: str, since: object, until: object) -> dict[str, object]:
+    change = found.change
+    return {
+        "registry": found.registry, "repository": found.repository, "tag": found.tag,
+        "points_to": points_to, "since": since, "until": until,
+        "who": change and change.actor, "origin": change and change.origin,
+    }
+
+
+def _show_moment(context: Context, key: TagKey, asked: MomentFilter, output: Output) -> None:
     with asking(context) as connection:
-        found = changes.at(connection, EVERYTHING, key, at_ns)
+        found = moments.one(connection, EVERYTHING, key, asked)
     if found is None:
-        raise NothingKnownError("this tag has no history")
-    if as_json:
-        print_json(found)
-    else:
+        raise NothingKnownError("this tag has no history" if asked.known_ns is None else "nobody knew this tag then")
+    if output.form is None:
         print_facts(_facts(found))
+    else:
+        output.show_one(found)
 
 
 def _facts(found: Moment) -> list[tuple[str, str | When | None]]:

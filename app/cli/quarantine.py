@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from app.bootstrap import policy
-from app.cli.asking import NothingKnownError, as_json, ask, asking, listing
+from app.cli.asking import NothingKnownError, Output, as_json, asking, listing
 from app.cli.context import Context, pass_context
 from app.cli.tables import When, print_facts, print_json, print_table, print_text
 from app.domain.access import EVERYTHING
@@ -28,19 +28,16 @@ def quarantine() -> None:
 @click.option("--all", "resolved", is_flag=True, help="Also what was taken in later.")
 @listing
 @pass_context
-def list_entries(context: Context, /, limit: int, as_json: bool, **asked: Any) -> None:
+def list_entries(context: Context, /, output: Output, **asked: Any) -> None:
     """List what nobody has taken in yet, newest first."""
-    lines = ask(context, queries.page, QuarantineFilter(**asked), limit).items
-    if as_json:
-        print_json(lines)
-        return
-    print_table([
-        {
-            "time": When(line.received_ns), "id": line.id, "origin": line.origin, "reason": line.reason,
-            "bytes": line.length, "detail": line.detail, "resolved": _resolved(line),
-        }
-        for line in lines
-    ])
+    output.show(context, queries.page, QuarantineFilter(**asked), _row)
+
+
+def _row(line: QuarantineLine) -> dict[str, object]:
+    return {
+        "time": When(line.received_ns), "id": line.id, "origin": line.origin, "reason": line.reason,
+        "bytes": line.length, "detail": line.detail, "resolved": _resolved(line),
+    }
 
 
 def _resolved(line: QuarantineLine) -> When | None:

@@ -7,9 +7,10 @@ Columns are separated by two spaces and hold whole digests and exact times; what
 import json
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -17,6 +18,9 @@ from app.domain.digests import Digest, is_digest
 from app.domain.plain import plain
 from app.domain.text import printable
 from app.domain.times import rfc3339, rfc3339_nano
+
+T = TypeVar("T")
+PROGRESS_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,21 @@ def print_text(text: str | bytes) -> None:
         text = text.decode("utf-8", "backslashreplace")
     for line in text.splitlines():
         click.echo(printable(line))
+
+
+def with_progress(values: Iterable[T]) -> Iterator[T]:
+    """`values`; a terminal that shows only stderr is told how many there were so far."""
+    if not sys.stderr.isatty() or sys.stdout.isatty():
+        yield from values
+        return
+    began = told = time.monotonic()
+    count = 0
+    for count, value in enumerate(values, 1):
+        yield value
+        if time.monotonic() - told > PROGRESS_S:
+            told = time.monotonic()
+            click.echo(f"\r{count} lines, {count / (told - began):.0f} a second", nl=False, err=True)
+    click.echo(f"\r{count} lines in {time.monotonic() - began:.1f} s\x1b[K", err=True)
 
 
 def _exact(cell: object) -> str:

@@ -65,6 +65,11 @@ def _show(found: DigestStory) -> None:
             {"time": When(push.time_ns), "who": push.actor, **_place(push), "from": push.request_addr}
             for push in found.pushes.items
         ])
+    elsewhere = {(push.registry, push.repository) for push in found.pushes.items}
+    silent = [place for place in found.repositories if (place.registry, place.repository) not in elsewhere]
+    if silent:
+        click.echo("\nAlso in")
+        print_table([{"registry": place.registry, "repository": place.repository} for place in silent])
     if found.periods.items:
         click.echo("\nTags")
         print_table([

@@ -25,6 +25,12 @@ def plain(value: Any) -> Any:
 
 
 def _member(name: str, value: Any) -> tuple[str, Any]:
-    if name.endswith(_MOMENT) and name not in _SPANS:
-        return name.removesuffix(_MOMENT), None if value is None else rfc3339(value)
+    shown = plain_name(name)
+    if shown != name:
+        return shown, None if value is None else rfc3339(value)
     return name, plain(value)
+
+
+def plain_name(name: str) -> str:
+    """What a field is called outside: of moments the unit is left out."""
+    return name if name in _SPANS else name.removesuffix(_MOMENT)

@@ -1,0 +1,33 @@
+"""`tagtrail pulls`: what was pulled, from where, and by which digest."""
+
+from typing import Any
+
+import click
+
+from app.cli.asking import Output, in_time, listing
+from app.cli.context import Context, pass_context
+from app.cli.tables import When
+from app.store.queries import pulls as queries
+from app.store.queries.pulls import PullFilter, PullLine
+
+
+@click.command()
+@click.option("--registry")
+@click.option("--repository", help="Its name, or a pattern such as 'shop/*'.")
+@click.option("--tag", help="Its name, or a pattern such as 'v1.*'.")
+@click.option("--digest")
+@click.option("--actor", help="Who pulled.")
+@click.option("--stale", is_flag=True, help="Only what a tag pointed to once, and none does now.")
+@in_time
+@listing
+@pass_context
+def pulls(context: Context, /, output: Output, **asked: Any) -> None:
+    """List pulls, newest first."""
+    output.show(context, queries.page, PullFilter(**asked), _row)
+
+
+def _row(line: PullLine) -> dict[str, object]:
+    return {
+        "time": When(line.time_ns), "registry": line.registry, "repository": line.repository, "tag": line.tag,
+        "digest": line.digest, "who": line.actor, "from": line.request_addr, "with": line.user_agent,
+    }
