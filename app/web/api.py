@@ -1,66 +1,196 @@
 """`/api/v1/`: the history as JSON.
 
-A list is `{"items": [...], "next": CURSOR or null}`, newest first (tags: by name); `?cursor=` goes on. Times are
-RFC 3339 with nine digits; what is not known is null. Errors are problem+json and name the `parameter` that is wrong.
+A list is `{"items": [...], "next": CURSOR or null}`, newest first (tags: by name); `?cursor=` goes on, and `?format=`
+gives the whole list as JSON Lines or CSV. Times are RFC 3339 with nine digits; what is not known is null. Errors are
+problem+json and name the `parameter` that is wrong. What is served stands in three tables, from which routes and the
+OpenAPI document are made.
 """
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from itertools import chain
 from typing import Any
 
 from flask import Blueprint, Response
+from pydantic import create_model
 
 from app.bootstrap import Services
 from app.domain.access import AccessScope
 from app.domain.changes import TagKey
 from app.domain.digests import Digest
+from app.domain.exports import MEDIA_TYPES, written
 from app.domain.plain import plain
-from app.store.engine import Connection, reading
-from app.store.queries import changes, deliveries, digests, events, quarantine, tags
-from app.store.queries.paging import CursorError, Page, Paging
+from app.store.engine import Connection, Engine, reading
+from app.store.queries import (
+    activity,
+    deliveries,
+    diff,
+    digests,
+    events,
+    history,
+    moments,
+    pulls,
+    quarantine,
+    repositories,
+    tags,
+)
+from app.store.queries.changes import Moment
+from app.store.queries.deliveries import DeliveryStory
+from app.store.queries.digests import DigestStory
+from app.store.queries.moments import MomentFilter
+from app.store.queries.paging import CursorError, Page, Paging, every, line_of
+from app.store.queries.quarantine import QuarantineLine
 from app.usecases.redeliver import redeliver as send_again
+from app.web import openapi
 from app.web.callers import scope
 from app.web.parameters import (
+    MOST,
+    ActivityParameters,
     ChangeParameters,
     DeliveryParameters,
+    DiffParameters,
     EventParameters,
+    FormParameters,
     LimitParameters,
+    ListParameters,
     MomentParameters,
+    MomentsParameters,
     NoParameters,
     ParameterError,
+    Parameters,
+    PullParameters,
     QuarantineParameters,
+    RepositoryParameters,
     TagParameters,
 )
 from app.web.problems import problem
+
+_JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
     """What may be asked of a list, and what answers."""
 
-    parameters: Any
+    about: str
+    parameters: type[Any]
     page: Callable[[Connection, AccessScope, Any, Paging], Page[Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """One thing: `find` gets what was asked and what the path names; `missing` says what it is that isn't there."""
+
+    about: str
+    parameters: type[Parameters]
+    find: Callable[..., Any]
+    answer: type
+    missing: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """What senders sent, to the byte. Never shown as a page: a body may be anything."""
+
+    about: str
+    find: Callable[..., bytes | None]
+    media_type: str
+    missing: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineEntry(QuarantineLine):
+    """`body`: as much as was kept."""
+
+    body: bytes
+
+
+def _listing(about: str, parameters: type[ListParameters], page: Callable[..., Page[Any]]) -> Listing:
+    return Listing(about, create_model(parameters.__name__, __base__=(FormParameters, parameters)), page)
+
+
+def _moment(connection: Connection, seen: AccessScope, asked: MomentParameters) -> Moment | None:
+    key = TagKey(asked.registry, asked.repository, asked.tag)
+    return moments.one(connection, seen, key, MomentFilter(asked.at_ns, known_ns=asked.known_ns))
+
+
+def _digest(connection: Connection, seen: AccessScope, asked: LimitParameters, digest: str) -> DigestStory | None:
+    return digests.story(connection, seen, str(Digest.parse(digest)), asked.limit)
+
+
+def _delivery(connection: Connection, seen: AccessScope, _asked: Parameters, identity: str) -> DeliveryStory | None:
+    return deliveries.one(connection, seen, identity)
+
+
+def _quarantined(
+    connection: Connection, seen: AccessScope, _asked: Parameters, identity: str
+) -> QuarantineEntry | None:
+    found = quarantine.one(connection, seen, identity)
+    if found is None:
+        return None
+    line, body = found
+    return QuarantineEntry(**{field.name: getattr(line, field.name) for field in fields(line)}, body=body)
+
+
+def _event_bytes(connection: Connection, seen: AccessScope, seq: int) -> bytes | None:
+    found = events.one(connection, seen, seq)
+    return found and found[1]
+
+
+def _quarantined_bytes(connection: Connection, seen: AccessScope, identity: str) -> bytes | None:
+    found = quarantine.one(connection, seen, identity)
+    return found and found[1]
+
+
 LISTINGS: Mapping[str, Listing] = {
-    "events": Listing(EventParameters, events.page),
-    "changes": Listing(ChangeParameters, changes.page),
-    "tags": Listing(TagParameters, tags.page),
-    "deliveries": Listing(DeliveryParameters, deliveries.page),
-    "quarantine": Listing(QuarantineParameters, quarantine.page),
+    "events": _listing("What registries told", EventParameters, events.page),
+    "activity": _listing("Everything that somebody did, and what it changed", ActivityParameters, activity.page),
+    "changes": _listing("The lines of history", ChangeParameters, history.page),
+    "diff": _listing("Which tags pointed elsewhere at a second moment", DiffParameters, diff.page),
+    "tags": _listing("Where tags point now, by name", TagParameters, tags.page),
+    "moments": _listing("Where tags pointed at a moment, by name", MomentsParameters, moments.page),
+    "pulls": _listing("What was pulled, from where", PullParameters, pulls.page),
+    "repositories": _listing("Repositories by when they were first seen", RepositoryParameters, repositories.page),
+    "deliveries": _listing("What was sent where", DeliveryParameters, deliveries.page),
+    "quarantine": _listing("Bodies that could not be read", QuarantineParameters, quarantine.page),
 }
+THINGS: Mapping[str, Thing] = {
+    "tags/at": Thing("Where one tag pointed at a moment", MomentParameters, _moment, Moment, "this tag has no history"),
+    "digests/<path:digest>": Thing(
+        "All that is known of a digest", LimitParameters, _digest, DigestStory, "nobody has told of this digest"
+    ),
+    "deliveries/<identity>": Thing(
+        "One delivery, with its message and every attempt", NoParameters, _delivery, DeliveryStory,
+        "there is no such delivery",
+    ),
+    "quarantine/<identity>": Thing(
+        "One body that could not be read", NoParameters, _quarantined, QuarantineEntry, "there is no such entry"
+    ),
+}
+BYTES: Mapping[str, Bytes] = {
+    "events/<int:seq>/raw": Bytes("The exact bytes of an event", _event_bytes, _JSON, "there is no such event"),
+    "quarantine/<identity>/raw": Bytes(
+        "As much of a body as was kept", _quarantined_bytes, "application/octet-stream", "there is no such entry"
+    ),
+}
+
+
+REDELIVER = "deliveries/<identity>/redeliver"
 
 
 def blueprint(services: Services) -> Blueprint:
     routes = Blueprint("api", __name__, url_prefix="/api/v1")
     routes.register_error_handler(ParameterError, _wrong_parameter)
     routes.register_error_handler(CursorError, _wrong_cursor)
-    for name, listing in LISTINGS.items():
-        routes.add_url_rule(f"/{name}", name, _lister(services, listing))
-    _add_single_things(routes, services)
-    _add_bytes(routes, services)
-    _add_actions(routes, services)
+    for path, listing in LISTINGS.items():
+        routes.add_url_rule(f"/{path}", path, _lister(services.engine, path, listing))
+    for path, thing in THINGS.items():
+        routes.add_url_rule(f"/{path}", path, _finder(services.engine, thing))
+    for path, raw in BYTES.items():
+        routes.add_url_rule(f"/{path}", path, _sender(services.engine, raw))
+    routes.add_url_rule(f"/{REDELIVER}", "redeliver", _redeliverer(services.engine), methods=["POST"])
+    routes.add_url_rule("/openapi.json", "openapi", _described)
     return routes
 
 
@@ -72,84 +202,78 @@ def _wrong_cursor(error: CursorError) -> Response:
     return problem(400, f"cursor: {error}", {"parameter": "cursor"})
 
 
-def _lister(services: Services, listing: Listing) -> Callable[[], Response]:
+def _lister(engine: Engine, name: str, listing: Listing) -> Callable[[], Response]:
     def answer() -> Response:
         asked = listing.parameters.read()
-        with reading(services.engine) as connection:
+        if asked.whole:
+            return _whole(engine, name, listing, asked)
+        with reading(engine) as connection:
             return _json(listing.page(connection, scope(), asked.filter(), asked.paging))
 
     return answer
 
 
-def _add_single_things(routes: Blueprint, services: Services) -> None:
-    @routes.get("/tags/at")
-    def tag_at() -> Response:
-        asked = MomentParameters.read()
-        key = TagKey(asked.registry, asked.repository, asked.tag)
-        with reading(services.engine) as connection:
-            found = changes.at(connection, scope(), key, asked.at_ns)
-        return problem(404, "this tag has no history") if found is None else _json(found)
+def _whole(engine: Engine, name: str, listing: Listing, asked: Any) -> Response:
+    """All of a list, sent as it is read. What is wrong with the question shows before anything is sent."""
+    wanted, seen = asked.filter(), scope()  # the request is over when the most is read
 
-    @routes.get("/digests/<path:digest>")
-    def digest_story(digest: str) -> Response:
-        asked, wanted = LimitParameters.read(), str(Digest.parse(digest))
-        with reading(services.engine) as connection:
-            found = digests.story(connection, scope(), wanted, asked.limit)
-        return problem(404, "nobody has told of this digest") if found is None else _json(found)
+    def ask(connection: Connection, paging: Paging) -> Page[Any]:
+        return listing.page(connection, seen, wanted, paging)
 
-    @routes.get("/deliveries/<identity>")
-    def delivery(identity: str) -> Response:
+    pieces = written(asked.format, line_of(listing.page), every(engine, ask, Paging(MOST, asked.cursor)))
+    headers = {"Content-Disposition": f'attachment; filename="tagtrail-{name}.{asked.format}"'}
+    return Response(chain([next(pieces)], pieces), headers=headers, content_type=MEDIA_TYPES[asked.format])
+
+
+def _finder(engine: Engine, thing: Thing) -> Callable[..., Response]:
+    def answer(**named: str) -> Response:
+        asked = thing.parameters.read()
+        with reading(engine) as connection:
+            found = thing.find(connection, scope(), asked, **named)
+        return problem(404, thing.missing) if found is None else _json(found)
+
+    return answer
+
+
+def _sender(engine: Engine, raw: Bytes) -> Callable[..., Response]:
+    headers = {} if raw.media_type == _JSON else {"Content-Disposition": "attachment"}
+
+    def answer(**named: Any) -> Response:
         NoParameters.read()
-        with reading(services.engine) as connection:
-            found = deliveries.one(connection, scope(), identity)
-        return problem(404, "there is no such delivery") if found is None else _json(found)
+        with reading(engine) as connection:
+            found = raw.find(connection, scope(), **named)
+        return problem(404, raw.missing) if found is None else Response(found, headers=headers, mimetype=raw.media_type)
 
-    @routes.get("/quarantine/<identity>")
-    def quarantined(identity: str) -> Response:
+    return answer
+
+
+def _redeliverer(engine: Engine) -> Callable[[str], Response]:
+    def answer(identity: str) -> Response:
         NoParameters.read()
-        with reading(services.engine) as connection:
-            found = quarantine.one(connection, scope(), identity)
-        if found is None:
-            return problem(404, "there is no such entry")
-        line, body = found
-        return _json(plain(line) | {"body": plain(body)})
-
-
-def _add_bytes(routes: Blueprint, services: Services) -> None:
-    """What senders sent, to the byte. Never shown as a page: a body may be anything."""
-
-    @routes.get("/events/<int:seq>/raw")
-    def raw_event(seq: int) -> Response:
-        NoParameters.read()
-        with reading(services.engine) as connection:
-            found = events.one(connection, scope(), seq)
-        return problem(404, "there is no such event") if found is None else Response(found[1], mimetype=_JSON)
-
-    @routes.get("/quarantine/<identity>/raw")
-    def raw_body(identity: str) -> Response:
-        NoParameters.read()
-        with reading(services.engine) as connection:
-            found = quarantine.one(connection, scope(), identity)
-        if found is None:
-            return problem(404, "there is no such entry")
-        headers = {"Content-Disposition": "attachment"}
-        return Response(found[1], headers=headers, mimetype="application/octet-stream")
-
-
-def _add_actions(routes: Blueprint, services: Services) -> None:
-    @routes.post("/deliveries/<identity>/redeliver")
-    def redeliver(identity: str) -> Response:
-        NoParameters.read()
-        with reading(services.engine) as connection:
+        with reading(engine) as connection:
             found = deliveries.one(connection, scope(), identity)
         if found is None:
             return problem(404, "there is no such delivery")
-        answer = _json({"id": send_again(services.engine, found.delivery.id)})
-        answer.status_code = 202
-        return answer
+        told = _json({"id": send_again(engine, found.delivery.id)})
+        told.status_code = 202
+        return told
+
+    return answer
 
 
-_JSON = "application/json"
+def _described() -> Response:
+    NoParameters.read()
+    description = openapi.Description()
+    for path, listing in LISTINGS.items():
+        description.add_list(path, listing.about, listing.parameters, line_of(listing.page))
+    for path, thing in THINGS.items():
+        description.add_thing(path, thing.about, thing.parameters, thing.answer)
+    for path, raw in BYTES.items():
+        description.add_bytes(path, raw.about, raw.media_type)
+    redelivered = {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]}
+    description.add_action(REDELIVER, "Send a delivery again", redelivered)
+    description.add_itself("openapi.json", "This description")
+    return _json(description.document())
 
 
 def _json(value: Any) -> Response:

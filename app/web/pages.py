@@ -15,7 +15,7 @@ from app.domain.digests import Digest
 from app.domain.errors import TagtrailError
 from app.store import head
 from app.store.engine import UnavailableError, reading
-from app.store.queries import changes, deliveries, digests, tags
+from app.store.queries import changes, deliveries, digests, history, tags
 from app.store.queries.paging import Page, Paging
 from app.store.queries.tags import TagFilter
 from app.usecases.redeliver import redeliver as send_again
@@ -87,11 +87,11 @@ def _timeline(services: Services) -> str:
     asked = ChangeParameters.read(blank_is_absent=True)
     with reading(services.engine) as connection:
         seq = head.last(connection)
-        found = changes.page(connection, scope(), asked.filter(), asked.paging)
+        found = history.page(connection, scope(), asked.filter(), asked.paging)
     return render_template(
         "timeline.html",
         lines=found.items,
-        live=None if asked.cursor or asked.until_ns else _live(seq),
+        live=None if asked.cursor or asked.until_ns or asked.known_ns else _live(seq),
         kinds=[kind.value for kind in Kind if kind is not Kind.VOID],
         push_to=services.settings.public_url.partition("://")[2] if services.registry else None,
         **_links(found),

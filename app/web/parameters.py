@@ -6,18 +6,35 @@ from collections.abc import Sequence
 from typing import Annotated, Self, TypeVar
 
 from flask import request
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 
 from app.domain.changes import Kind
 from app.domain.deliveries import Status
 from app.domain.digests import Digest
 from app.domain.errors import TagtrailError
+from app.domain.exports import Form
+from app.domain.names import parse_pattern
 from app.domain.times import parse_moment
 from app.store.queries.changes import ChangeFilter
 from app.store.queries.deliveries import DeliveryFilter
+from app.store.queries.diff import DiffFilter
 from app.store.queries.events import EventFilter
+from app.store.queries.history import HistoryFilter
+from app.store.queries.moments import MomentFilter
 from app.store.queries.paging import Paging
+from app.store.queries.pulls import PullFilter
 from app.store.queries.quarantine import QuarantineFilter
+from app.store.queries.repositories import RepositoryFilter
 from app.store.queries.tags import TagFilter
 
 MOST = 1000
@@ -41,8 +58,15 @@ def _digest(text: str) -> str:
 
 
 Word = Annotated[str, Field(min_length=1)]
-Moment = Annotated[int, BeforeValidator(_moment)]
-DigestText = Annotated[str, AfterValidator(_digest)]
+Pattern = Annotated[
+    Word, AfterValidator(parse_pattern), Field(description="A name, or a pattern such as shop/*")
+]
+Moment = Annotated[
+    int,
+    BeforeValidator(_moment),
+    WithJsonSchema({"type": "string", "examples": ["2026-03-01", "2026-03-01T09:00:00Z", "now", "30d"]}),
+]
+DigestText = Annotated[str, AfterValidator(_digest), Field(examples=[f"sha256:{'0' * 64}"])]
 
 
 class Parameters(BaseModel):
@@ -93,19 +117,47 @@ class ListParameters(Parameters):
 
     def into(self, kind: type[F]) -> F:
         """The rest of the parameters as a filter of the store."""
-        return kind(**self.model_dump(exclude={"limit", "cursor"}))
+        return kind(**self.model_dump(exclude={"limit", "cursor", "format"}))
 
 
-class _Where(ListParameters):
+class FormParameters(ListParameters):
+    """`format`: `json` is a page; the others are the whole list from `cursor` on."""
+
+    format: Form = "json"
+
+    @property
+    def whole(self) -> bool:
+        """Raises ParameterError."""
+        if self.format != "json" and "limit" in self.model_fields_set:
+            raise ParameterError("limit", f"is for pages; format={self.format} is the whole list")
+        return self.format != "json"
+
+
+class _Named(ListParameters):
     registry: Word | None = None
-    repository: Word | None = None
-    tag: Word | None = None
+    repository: Pattern | None = None
+    tag: Pattern | None = None
+
+
+class _Where(_Named):
     digest: DigestText | None = None
 
 
 class _When(BaseModel):
     since_ns: Moment | None = Field(None, alias="since")
     until_ns: Moment | None = Field(None, alias="until")
+
+
+class _KnownNamed(_Named):
+    known_ns: Moment | None = Field(None, alias="known_at")
+
+    @field_validator("known_ns")
+    @classmethod
+    def _of_what(cls, known_ns: int | None, info: ValidationInfo) -> int | None:
+        """Folding again all that there is would take for ever."""
+        if known_ns is not None and info.data.get("repository") is None:
+            raise ValueError("needs a repository too, or a pattern of some: repository=shop/*")
+        return known_ns
 
 
 class EventParameters(_Where, _When):
@@ -117,17 +169,64 @@ class EventParameters(_Where, _When):
         return self.into(EventFilter)
 
 
-class ChangeParameters(_Where, _When):
+class ActivityParameters(EventParameters):
+    actor: Word  # of whom, has to be said
+
+
+class _Changes(_Named, _When):
+    digest: DigestText | None = None
     actor: Word | None = None
     kind: Kind | None = None
     origin: Word | None = None
     void: bool = False
-
-    def filter(self) -> ChangeFilter:
-        return self.into(ChangeFilter)
+    moved_releases: bool = False
 
 
-class LiveParameters(ChangeParameters):
+class ChangeParameters(_KnownNamed, _Changes):
+    def filter(self) -> HistoryFilter:
+        return self.into(HistoryFilter)
+
+
+class MomentsParameters(_Named):
+    """Tags, and a moment (default: now)."""
+
+    at_ns: Moment = Field(default_factory=time.time_ns, alias="at")
+    known_ns: Moment | None = Field(None, alias="known_at")
+
+    def filter(self) -> MomentFilter:
+        return self.into(MomentFilter)
+
+
+class DiffParameters(_KnownNamed):
+    """Tags, and two moments (the second one's default: now)."""
+
+    since_ns: Moment = Field(alias="since")
+    until_ns: Moment = Field(default_factory=time.time_ns, alias="until")
+
+    def filter(self) -> DiffFilter:
+        return self.into(DiffFilter)
+
+
+class PullParameters(_Where, _When):
+    actor: Word | None = None
+    origin: Word | None = None
+    stale: bool = False
+
+    def filter(self) -> PullFilter:
+        return self.into(PullFilter)
+
+
+class RepositoryParameters(ListParameters):
+    registry: Word | None = None
+    repository: Pattern | None = None
+    first_seen_since_ns: Moment | None = Field(None, alias="first_seen_since")
+    first_seen_until_ns: Moment | None = Field(None, alias="first_seen_until")
+
+    def filter(self) -> RepositoryFilter:
+        return self.into(RepositoryFilter)
+
+
+class LiveParameters(_Changes):
     """Changes that are written from now on, or behind the seq `after`."""
 
     after: Annotated[int, Field(ge=0, lt=2**63)] | None = None
@@ -177,6 +276,7 @@ class MomentParameters(Parameters):
     repository: Word
     tag: Word
     at_ns: Moment = Field(default_factory=time.time_ns, alias="at")
+    known_ns: Moment | None = Field(None, alias="known_at")
 
 
 class TagPageParameters(ListParameters):

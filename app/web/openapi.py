@@ -1,0 +1,155 @@
+"""The OpenAPI 3.1 description of `/api/v1/`, made of what routes, reads parameters and answers."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from importlib.metadata import version
+from types import NoneType, UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from pydantic import BaseModel
+
+from app.domain.exports import MEDIA_TYPES
+from app.domain.plain import plain_name
+from app.store.queries.paging import Page
+
+Schema = dict[str, Any]
+_REF = "#/components/schemas/{model}"
+_PLACE = re.compile(r"<(?:(\w+):)?(\w+)>")
+_SIMPLE: Mapping[Any, Schema] = {
+    str: {"type": "string"}, bytes: {"type": "string"}, int: {"type": "integer"}, bool: {"type": "boolean"},
+    NoneType: {"type": "null"}, Any: {},
+}
+_PROBLEM: Schema = {
+    "type": "object",
+    "properties": {
+        "type": {"type": "string"}, "status": {"type": "integer"}, "detail": {"type": "string"},
+        "parameter": {"type": "string", "description": "The parameter that is wrong"},
+    },
+    "required": ["type", "status", "detail"],
+}
+
+
+@dataclass(slots=True)
+class Description:
+    """A document that grows by one path after the other."""
+
+    paths: dict[str, Any] = field(default_factory=dict)
+    schemas: dict[str, Schema] = field(default_factory=lambda: {"Problem": _PROBLEM})
+
+    def document(self) -> Schema:
+        return {
+            "openapi": "3.1.0",
+            "info": {"title": "Tagtrail", "version": version("tagtrail"), "license": {
+                "name": "Apache-2.0", "identifier": "Apache-2.0",
+            }},
+            "servers": [{"url": "/api/v1"}],
+            "security": [{}, {"bearer": []}, {"basic": []}],
+            "paths": self.paths,
+            "components": {
+                "schemas": self.schemas,
+                "securitySchemes": {
+                    "bearer": {"type": "http", "scheme": "bearer"}, "basic": {"type": "http", "scheme": "basic"},
+                },
+            },
+        }
+
+    def add_list(self, path: str, about: str, parameters: type[BaseModel], line: type) -> None:
+        page = {
+            "type": "object",
+            "properties": {"items": {"type": "array", "items": self._schema(line)}, "next": _nullable("string")},
+            "required": ["items", "next"],
+        }
+        content: Schema = {MEDIA_TYPES["json"]: {"schema": page}}
+        for form in ("jsonl", "csv"):
+            content[MEDIA_TYPES[form].partition(";")[0]] = {"schema": {"type": "string"}}
+        self._add(path, about, self._asked(parameters), content)
+
+    def add_thing(self, path: str, about: str, parameters: type[BaseModel], answer: type) -> None:
+        self._add(path, about, self._asked(parameters), {MEDIA_TYPES["json"]: {"schema": self._schema(answer)}})
+
+    def add_bytes(self, path: str, about: str, media_type: str) -> None:
+        self._add(path, about, [], {media_type: {}})
+
+    def add_itself(self, path: str, about: str) -> None:
+        self._add(path, about, [], {MEDIA_TYPES["json"]: {"schema": {"type": "object"}}})
+
+    def add_action(self, path: str, about: str, answer: Schema) -> None:
+        """Something that is done: a POST without parameters, answered with 202 as soon as it is promised."""
+        self._add(path, about, [], {MEDIA_TYPES["json"]: {"schema": answer}}, done=True)
+
+    def _add(
+        self, path: str, about: str, parameters: list[Schema], content: Schema, *, done: bool = False
+    ) -> None:
+        method, status = ("post", "202") if done else ("get", "200")
+        wrong = {"application/problem+json": {"schema": {"$ref": _REF.format(model="Problem")}}}
+        self.paths["/" + _PLACE.sub(r"{\2}", path)] = {
+            method: {
+                "summary": about,
+                "operationId": re.sub(r"\W+", "_", path).strip("_"),
+                "parameters": [*_in_path(path), *parameters],
+                "responses": {
+                    status: {"description": about, "content": content},
+                    "default": {"description": "Why not", "content": wrong},
+                },
+            }
+        }
+
+    def _asked(self, parameters: type[BaseModel]) -> list[Schema]:
+        """The query's parameters, by the names that an address has."""
+        described = parameters.model_json_schema(by_alias=True, ref_template=_REF)
+        self.schemas.update(described.get("$defs", {}))
+        required = described.get("required", [])
+        return [
+            {"name": name, "in": "query", "required": name in required, "schema": _never_null(schema)}
+            for name, schema in described.get("properties", {}).items()
+        ]
+
+    def _schema(self, kind: Any) -> Schema:
+        """Of a value as `plain` shows it."""
+        if isinstance(kind, UnionType):
+            return {"anyOf": [self._schema(choice) for choice in get_args(kind)]}
+        if get_origin(kind) is Literal:
+            return {"type": "string", "enum": list(get_args(kind))}
+        if get_origin(kind) is tuple:
+            return {"type": "array", "items": self._schema(get_args(kind)[0])}
+        if get_origin(kind) is Page:
+            return {"type": "object", "properties": {
+                "items": {"type": "array", "items": self._schema(get_args(kind)[0])}, "next": _nullable("string"),
+            }}
+        if is_dataclass(kind):
+            return self._object(kind)
+        return _SIMPLE[kind]
+
+    def _object(self, kind: Any) -> Schema:
+        hints = get_type_hints(kind)
+        if kind.__name__ not in self.schemas:
+            members = {plain_name(one.name): self._member(one.name, hints[one.name]) for one in fields(kind)}
+            self.schemas[kind.__name__] = {"type": "object", "properties": members, "required": list(members)}
+        return {"$ref": _REF.format(model=kind.__name__)}
+
+    def _member(self, name: str, hint: Any) -> Schema:
+        if plain_name(name) == name:
+            return self._schema(hint)
+        moment = {"type": "string", "format": "date-time"}
+        return {"anyOf": [moment, _SIMPLE[NoneType]]} if NoneType in get_args(hint) else moment
+
+
+def _nullable(kind: str) -> Schema:
+    return {"type": [kind, "null"]}
+
+
+def _in_path(path: str) -> list[Schema]:
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "integer" if kind == "int" else "string"}}
+        for kind, name in _PLACE.findall(path)
+    ]
+
+
+def _never_null(schema: Schema) -> Schema:
+    """An address has no null: what is not asked for is left out."""
+    choices = [choice for choice in schema.get("anyOf", []) if choice != {"type": "null"}]
+    kept = {name: value for name, value in schema.items() if name != "anyOf" and value is not None}
+    if len(choices) == 1:
+        return {**choices[0], **kept}
+    return {**kept, "anyOf": choices} if choices else kept
