@@ -1,5 +1,7 @@
 """The commands that read, called as a user calls them; the database is one that ingest has filled."""
 
+import csv
+import io
 import json
 import re
 from pathlib import Path
@@ -11,7 +13,7 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Engine
 
 from app.cli import main
-from app.cli.tables import When, print_table
+from app.cli.tables import When, print_table, with_progress
 from app.domain.origins import Origin
 from app.envelopes import Received
 from app.store import quarantine as quarantined
@@ -104,6 +106,101 @@ def test_history_at_a_moment(story: Engine, at: str, says: list[str]) -> None:
     assert " ".join(says) in lines
 
 
+def test_every_tag_at_a_moment(story: Engine) -> None:
+    take_in(story, an_event(second=15, tag="v1.0", actor="dora"))
+    take_in(story, an_event(second=25, repository="shop/api", tag="v2.0"))
+    for wide in ("shop/*", "shop/*:*", f"{HOST}/**"):
+        assert table("history", wide, "--at", "2026-05-09T09:47:01Z") == [
+            ["REGISTRY", "REPOSITORY", "TAG", "POINTS", "TO", "SINCE", "UNTIL", "WHO", "ORIGIN"],
+            [HOST, "shop/api", "v2.0", "not", "known", "before", "2026-05-09T09:47:05Z", "-", "-", "-", "-"],
+            [HOST, "shop/web", "stable", B, "2026-05-09T09:47:00Z", "2026-05-09T09:47:10Z", "bob", "prod"],
+            [HOST, "shop/web", "v1.0", A, "2026-05-09T09:46:55Z", "still", "dora", "prod"],
+        ]
+    asked = ("--at", "2026-05-09T09:47:01Z")
+    assert [one["tag"] for one in parsed("history", "shop/web", *asked)] == ["stable", "v1.0"]
+    assert [one["tag"] for one in parsed("history", "shop/web:v?.*", *asked)] == ["v1.0"]
+    assert [one["tag"] for one in parsed("history", "shop/*:v*")] == ["v2.0", "v1.0"]
+
+
+def test_history_as_it_was_known(engine: Engine) -> None:
+    take_in(engine, an_event(second=10), received=11)
+    take_in(engine, an_event(second=20, digest=B), received=200)
+    then, now = ("--known-at", "2026-05-09T09:47:30Z"), ("--known-at", "2026-05-09T09:50:00Z")
+    assert [one["after"] for one in parsed("history", "shop/web", *then)] == [A]
+    assert [one["after"] for one in parsed("history", "shop/web", *now)] == [B, A]
+    at = ("--at", "2026-05-09T09:47:10Z")
+    assert [parsed("history", "shop/web:stable", *at, *known)["digest"] for known in (then, now)] == [A, B]
+    assert [one["digest"] for one in parsed("history", "shop/*", *at, *then)] == [A]
+    assert parsed("diff", "shop/web", "--since", "2026-05-09T09:46:55Z", *then) == []
+    assert [one["after"] for one in parsed("diff", "--since", "2026-05-09T09:46:55Z", *now)] == [B]
+
+
+def test_the_other_questions(story: Engine) -> None:
+    take_in(story, an_event(second=40, tag=None, action="pull", actor="puller", digest=A),
+            an_event(second=41, repository="shop/api", tag="v1.0", actor="bob"),
+            an_event(second=42, repository="shop/api", tag="v1.0", actor="bob", digest=B))
+    assert [line[:5] for line in table("activity", "bob", "--since", "2026-05-09T09:47:22Z")[1:]] == [
+        ["2026-05-09T09:47:22Z", "push", HOST, "shop/api", "v1.0"],
+    ]
+    assert [one["outcome"] for one in parsed("activity", "bob", "--until", "2026-05-09T09:47:21Z")] == [
+        [{"tag": "stable", "kind": "moved", "before": A, "after": B}],
+    ]
+    assert table("diff", "--since", "2026-05-09T09:46:55Z", "--until", "2026-05-09T09:47:00Z")[1:] == [
+        [HOST, "shop/web", "stable", A, B, "2026-05-09T09:47:00Z", "bob", "prod"],
+    ]
+    assert [one["tag"] for one in parsed("diff", "*/api", "--since", "2026-05-09")] == ["v1.0"]
+    assert [line[3:6] for line in table("moved-releases")[1:]] == [["shop/api", "v1.0", A]]
+    assert parsed("moved-releases", "shop/web") == []
+    assert [line[2:6] for line in table("pulls")[1:]] == [["shop/web", "-", A, "puller"]]
+    assert [one["digest"] for one in parsed("pulls", "--stale")] == [A]
+    assert [line[2] for line in table("repositories", "--first-seen-since", "2026-05-09T09:47:00Z")[1:]] == ["shop/api"]
+    assert [one["repository"] for one in parsed("repositories", "*/w*")] == ["shop/web"]
+
+
+READING = (["events"], ["history", "shop/web"], ["history", "shop/*", "--at", "2026-06-01"], ["activity", "alice"],
+           ["diff", "--since", "2026-01-01"], ["repositories"], ["pulls"], ["moved-releases"], ["deliveries"],
+           ["quarantine", "list"])
+
+
+@pytest.mark.parametrize("arguments", READING)
+def test_forms_for_machines(story: Engine, arguments: list[str]) -> None:
+    """The three say the same, have every line unless --limit is given, and CSV has its names even where nothing is."""
+    take_in(story, *(an_event(second=100 + at, tag=f"t{at}") for at in range(60)),
+            an_event(second=300, tag="=1+1", actor="@x", addr="-1\x1b", digest=None, action="delete"))
+    array = parsed(*arguments)
+    assert [json.loads(line) for line in run(*arguments, "--jsonl").stdout.splitlines()] == array
+    rows = list(csv.DictReader(io.StringIO(run(*arguments, "--csv").stdout, newline="")))
+    assert len(rows) == len(array)
+    for row, item in zip(rows, array, strict=True):
+        assert {name.partition(".")[0] for name in row} == set(item)
+        assert not [cell for cell in row.values() if cell[:1] in "=+-@\t\r" and cell and not cell.isdigit()]
+        assert row.get("registry", HOST) == item.get("registry", HOST)
+    if arguments[0] in ("events", "activity"):
+        assert len(array) > 60
+    limited = run(*arguments, "--limit", "1", "--jsonl")
+    assert len(limited.stdout.splitlines()) == min(1, len(array))
+    assert ("--limit shows more" in limited.stderr) is (len(array) > 1)
+
+
+def test_one_moment_in_forms_for_machines(story: Engine) -> None:
+    asked = ("history", "shop/web:stable", "--at", "2026-05-09T09:47:01Z")
+    found = parsed(*asked)
+    assert [json.loads(line) for line in run(*asked, "--jsonl").stdout.splitlines()] == [found]
+    (row,) = csv.DictReader(io.StringIO(run(*asked, "--csv").stdout, newline=""))
+    assert (row["digest"], row["change.actor"], row["ambiguous"]) == (B, "bob", "false")
+
+
+def test_progress_only_where_a_terminal_shows_nothing_else(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setattr("app.cli.tables.PROGRESS_S", -1)
+    for err, out, said in ((False, False, ""), (True, True, ""), (True, False, "\r3 lines in ")):
+        monkeypatch.setattr("sys.stderr.isatty", lambda is_it=err: is_it)
+        monkeypatch.setattr("sys.stdout.isatty", lambda is_it=out: is_it)
+        assert list(with_progress(range(3))) == [0, 1, 2]
+        shown = capsys.readouterr().err
+        assert said in shown
+        assert bool(shown) is bool(said)
+
+
 def test_an_ambiguous_moment_is_shown(engine: Engine) -> None:
     take_in(engine, an_event(second=10), an_event(second=10, digest=B))
     assert "ambiguous:" in run("history", "shop/web:stable", "--at", "2026-05-09T10:00:00Z").stdout
@@ -125,7 +222,15 @@ def test_several_registries_are_named(story: Engine) -> None:
         (["history", f"{HOST}/shop/web:never", "--at", "now"], 1, "no history"),
         (["history", "Shop/Web"], 2, "not a repository name"),
         (["history", "shop/web:stable", "--at", "soon"], 2, "write 2026-03-01"),
-        (["history", "shop/web", "--at", "now"], 2, "needs a tag"),
+        (["history", f"shop/web@{A}", "--at", "now"], 2, "takes no digest"),
+        (["history", "Shop/*"], 2, "not a repository name"),
+        (["history", "shop/*-*-*-*-*"], 2, "at most 4 stars"),
+        (["history", "hop/*"], 1, "no such history"),
+        (["history", "hop/*", "--at", "now"], 1, "no such history"),
+        (["history", "shop/web:stable", "--at", "now", "--known-at", "2020-01-01"], 1, "nobody knew this tag then"),
+        (["diff"], 2, "--since"),
+        (["diff", f"shop/web@{A}", "--since", "1h"], 2, "no digest"),
+        (["activity"], 2, "ACTOR"),
         (["history", "shop/web:stable", "--limit", "0"], 2, "--limit"),
         (["who", "abcdef"], 1, "begins with abcdef"),
         (["who", C], 1, "nobody has told"),

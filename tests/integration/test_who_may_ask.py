@@ -71,6 +71,12 @@ DECISIONS: Mapping[tuple[str, str], Route] = {
     },
     ("GET", "/api/v1/events"): Route("/api/v1/events"),
     ("GET", "/api/v1/changes"): Route("/api/v1/changes?void=true"),
+    ("GET", "/api/v1/activity"): Route("/api/v1/activity?actor=alice"),
+    ("GET", "/api/v1/diff"): Route("/api/v1/diff?since=2026-01-01"),
+    ("GET", "/api/v1/moments"): Route("/api/v1/moments?format=jsonl"),
+    ("GET", "/api/v1/pulls"): Route("/api/v1/pulls"),
+    ("GET", "/api/v1/repositories"): Route("/api/v1/repositories?format=csv"),
+    ("GET", "/api/v1/openapi.json"): Route("/api/v1/openapi.json"),
     ("GET", "/api/v1/tags"): Route("/api/v1/tags?removed=true"),
     ("GET", "/api/v1/deliveries"): Route("/api/v1/deliveries"),
     ("GET", "/api/v1/quarantine"): Route("/api/v1/quarantine", whole=True),
@@ -138,6 +144,8 @@ def house(engine: Engine, database_url: str, tmp_path: Path, monkeypatch: pytest
         an_event(second=10),
         an_event(second=20, digest=B, actor="bob"),
         an_event(second=30, repository="secret/vault", digest=C, actor="mallory"),
+        an_event(second=40, action="pull", tag=None),
+        an_event(second=41, action="pull", repository="secret/vault", digest=C, actor="mallory"),
     )
     add_delivery(engine, "within", 1)
     add_delivery(engine, "outside", 2, repository="secret/vault", after=C)
