@@ -6,9 +6,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, bindparam, func, insert, or_, select
 
+from app.domain.chain import EVENT
 from app.domain.changes import TagKey
 from app.domain.events import Event, Order, Report, Scope, TagEvent, provenance
+from app.store import links
 from app.store.dialect import listed, one_of, row_of, rows
+from app.store.head import Head
 from app.store.schema import events
 
 _INSERT = insert(events)
@@ -43,8 +46,11 @@ def received_at(connection: Connection, origin: str, event_id: str) -> int | Non
     return connection.execute(query).scalar_one_or_none()
 
 
-def add(connection: Connection, new: Sequence[Event]) -> None:
-    connection.execute(_INSERT, [_values(event) for event in new])
+def add(connection: Connection, at: Head, new: Sequence[Event]) -> Head:
+    """Write events, numbered on from `at`, with their links; the head behind them."""
+    values = [_values(event) for event in new]
+    connection.execute(_INSERT, values)
+    return links.add(connection, at, EVENT, values)
 
 
 def _values(event: Event) -> dict[str, Any]:

@@ -32,6 +32,7 @@ head = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("seq", Big, nullable=False),
+    Column("chain", LargeBinary),  # NULL: there is no link yet
     comment="One row: the last seq given out. Its lock makes ingest serial (decision 2).",
 )
 
@@ -95,6 +96,30 @@ events = Table(
     Index("ix_events_history", "registry", "repository", "tag", "time_ns",
           sqlite_where=text("scope IS NOT NULL"), postgresql_where=text("scope IS NOT NULL")),
     comment="One registry fact, append-only, with its exact bytes.",
+)
+
+actions = Table(
+    "actions",
+    metadata,
+    Column("seq", Big, primary_key=True, autoincrement=False),
+    Column("time_ns", Big, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("verb", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    comment="What an operator did, append-only; seq is shared with events.",
+)
+
+links = Table(
+    "links",
+    metadata,
+    Column("seq", Big, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("form", Integer, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("marks", LargeBinary, nullable=False),
+    Column("chain", LargeBinary, nullable=False),
+    comment="What binds each event and action to all before it; outlives them.",
 )
 
 tags = Table(
