@@ -9,7 +9,8 @@ A row's form is a head line and a line for each column, in the order of COLUMNS;
     NAME b LENGTH SHA256        bytes, with their length and SHA-256 in hex
 
 `digest` is the SHA-256 of all of it. `marks` has two bytes for each line of a column (the low half of its CRC-32, high
-byte first): they prove nothing, and say which column differs once the digest says that one does. A link is the SHA-256 of
+byte first): they prove nothing, but say which column differs once the digest says that one does. The chain after a row
+is the SHA-256 of
 
     tagtrail link
     SEQ KIND FORM DIGEST MARKS  (hex)
@@ -17,6 +18,7 @@ byte first): they prove nothing, and say which column differs once the digest sa
 """
 
 import hashlib
+import struct
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -64,19 +66,19 @@ def chained(before: bytes, place: tuple[int, str, int], digest: bytes, marks: by
 def seal(kind: str, form: int, row: Mapping[str, Any]) -> tuple[bytes, bytes]:
     """(digest, marks) of a row. KeyError for a form that this version doesn't know."""
     lines = [_line(name, row[name]) for name in COLUMNS[kind, form]]
-    digest = hashlib.sha256(b"".join((f"tagtrail {form} {kind}\n".encode(), *lines))).digest()
-    return digest, b"".join((zlib.crc32(line) & 0xFFFF).to_bytes(2, "big") for line in lines)
+    digest = hashlib.sha256(f"tagtrail {form} {kind}\n".encode() + b"".join(lines)).digest()
+    return digest, struct.pack(f">{len(lines)}H", *[zlib.crc32(line) & 0xFFFF for line in lines])
 
 
 def _line(name: str, value: Any) -> bytes:
     """Other types can't be written by us; one that somebody put into SQLite gets a form that no row of ours has."""
-    if value is None:
-        return f"{name} n\n".encode()
     if isinstance(value, str):
         text = value.encode("utf-8", "surrogatepass")
-        return b"%s s %d %s\n" % (name.encode(), len(text), text)
+        return b"%b s %d %b\n" % (name.encode(), len(text), text)
+    if value is None:
+        return b"%b n\n" % name.encode()
     if isinstance(value, int):
-        return f"{name} i {value}\n".encode()
+        return b"%b i %d\n" % (name.encode(), value)
     if isinstance(value, bytes):
         return f"{name} b {len(value)} {hashlib.sha256(value).hexdigest()}\n".encode()
     return f"{name} ? {value!r}\n".encode()

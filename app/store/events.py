@@ -145,6 +145,14 @@ def of_tag(connection: Connection, key: TagKey, since_ns: int) -> list[TagEvent]
     return [_tag_event(row) for row in connection.execute(query)]
 
 
+def of_repository(connection: Connection, registry: str, repository: str) -> list[TagEvent]:
+    """All that was told of a repository's tags, in no order."""
+    query = select(*_TAG_EVENT).where(
+        events.c.registry == registry, events.c.repository == repository, events.c.scope.is_not(None)
+    )
+    return [_tag_event(row) for row in connection.execute(query)]
+
+
 def _tag_event(row: Any) -> TagEvent:
     order = Order(row.time_ns, row.sequence, row.event_id, row.origin)
     known = provenance(_flags(row))
