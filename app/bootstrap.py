@@ -1,5 +1,6 @@
 """From settings to working parts: the only place where things are put together. Each role imports only its own."""
 
+import getpass
 import logging
 import os
 import socket
@@ -18,6 +19,7 @@ from app.usecases.group_commit import GroupCommit
 from app.usecases.ingest import Parcel, Policy, ingest
 
 if TYPE_CHECKING:
+    from app.domain.checkpoints import SigningKey
     from app.outbound import Door
     from app.registry.locks import Locks
     from app.registry.registry import Registry
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from app.remote.credentials import Credentials
     from app.settings.asked import AskedRegistry
     from app.sinks.sink import Sink
+    from app.usecases.checkpoint import Export
     from app.usecases.fan_out import Fan
     from app.usecases.forward import Forward
     from app.usecases.notify import Receiver
@@ -67,6 +70,59 @@ def audit_engine(settings: Settings) -> Engine:
 
 def journal_engine(settings: Settings) -> Engine:
     return make_engine(settings.journal_url)
+
+
+def operator() -> str:
+    """Who types or starts this, for the log of actions: `os:` and the name of the system's user."""
+    try:
+        return f"os:{getpass.getuser()}"
+    except (OSError, KeyError):  # a container's user may have no name
+        return f"os:{os.getuid()}"
+
+
+def note_configuration(settings: Settings) -> None:
+    """Write into the log that this configuration is in force, if another one was. Without tables there is no log."""
+    from app.settings.fingerprint import fingerprint
+    from app.store.engine import UnavailableError
+    from app.usecases import note_configuration as usecase
+
+    engine = audit_engine(settings)
+    try:
+        usecase.note_configuration(engine, operator(), fingerprint(settings))
+    except UnavailableError as error:
+        logging.getLogger("app").warning("the configuration is not noted in the log of actions: %s", error)
+    finally:
+        engine.dispose()
+
+
+def signing_key(settings: Settings) -> "SigningKey":
+    """The key that signs checkpoints. Raises ConfigurationError where none was made."""
+    from app.domain.checkpoints import SigningKey
+    from app.settings import ConfigurationError
+
+    path = settings.checkpoint_key
+    if not path.exists():
+        raise ConfigurationError("there is no key that signs checkpoints; make one with: tagtrail audit key")
+    try:
+        return SigningKey.parse(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigurationError(f"{path}: {error}") from None
+
+
+def make_export(settings: Settings) -> "Export | None":
+    """Where and how often checkpoints go; None if nowhere. Raises ConfigurationError."""
+    section = settings.file.audit.checkpoints
+    if section is None:
+        return None
+    from app.outbound import Door, InvalidUrlError, Url
+    from app.settings import ConfigurationError
+    from app.usecases.checkpoint import Export
+
+    try:
+        url = Url.parse(section.url.get_secret_value()) if section.url else None
+    except InvalidUrlError as error:
+        raise ConfigurationError(f"{settings.config}: audit.checkpoints.url: {error}") from None
+    return Export(signing_key(settings), section.every, settings.checkpoint_file, url, Door())
 
 
 def make_sinks(settings: Settings, door: "Door") -> Mapping[str, "Sink"]:

@@ -7,7 +7,7 @@ import time
 import uuid
 from typing import Any
 
-from app.bootstrap import INSTANCE, configure_logging, log_failure, make_services, settle_at_start
+from app.bootstrap import INSTANCE, configure_logging, log_failure, make_services, note_configuration, settle_at_start
 from app.domain.errors import TagtrailError
 from app.settings import Settings, load
 from app.web.factory import create_app
@@ -44,6 +44,7 @@ def serve(settings: Settings) -> None:
     from granian.log import LogLevels
     from granian.server import Server
 
+    note_configuration(settings)
     if not settings.open_to_others:
         settle_at_start(settings)
     Server(

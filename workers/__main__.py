@@ -12,7 +12,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.utils import now
 
-from app.bootstrap import configure_logging, log_failure
+from app.bootstrap import configure_logging, log_failure, note_configuration
 from app.domain.errors import TagtrailError
 from app.queue.jobs import ALLOWED, QUEUES
 from app.settings import load
@@ -84,7 +84,9 @@ def main(arguments: list[str]) -> int:
         return 2
     configure_logging(f"worker-{arguments[0]}")
     try:
-        run(arguments[0], start(load()))
+        settings = load()
+        note_configuration(settings)
+        run(arguments[0], start(settings))
     except TagtrailError as error:
         log_failure(error)
         return 1

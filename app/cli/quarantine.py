@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from app.bootstrap import policy
+from app.bootstrap import operator, policy
 from app.cli.asking import NothingKnownError, as_json, ask, asking, listing
 from app.cli.context import Context, pass_context
 from app.cli.tables import When, print_facts, print_json, print_table, print_text
@@ -94,4 +94,5 @@ def _retry(context: Context, identity: str) -> Retried:
     with asking(context) as connection:
         rejected = stored.get(connection, identity)
     found = context.settings.origin(rejected.origin) if rejected else None
-    return retry_quarantine.retry(context.engine, identity, found[0] if found else None, policy(context.settings))
+    origin = found[0] if found else None
+    return retry_quarantine.retry(context.engine, identity, origin, policy(context.settings), operator())

@@ -14,7 +14,14 @@ from pathlib import Path
 
 import click
 
-from app.bootstrap import configure_logging, make_forwards, make_remotes, make_sinks
+from app.bootstrap import (
+    configure_logging,
+    make_export,
+    make_forwards,
+    make_remotes,
+    make_sinks,
+    note_configuration,
+)
 from app.cli.supervisor import Child, supervise
 from app.outbound import Door
 from app.queue.rq import check_reachable
@@ -91,6 +98,7 @@ def prepare() -> None:
     engine = make_engine(settings.database_url)
     begin(engine, settings.file.forward.keys())
     engine.dispose()
+    note_configuration(settings)
 
 
 def _check(settings: Settings, host: str) -> None:
@@ -98,6 +106,7 @@ def _check(settings: Settings, host: str) -> None:
         make_sinks(settings, door)
         make_remotes(settings, door)
     make_forwards(settings)
+    make_export(settings)
     if settings.redis_url is not None:
         check_reachable(settings.redis_url)
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:

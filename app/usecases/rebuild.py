@@ -30,27 +30,47 @@ def rebuild(engine: Engine, actor: str, progress: Callable[[int, int], None], *,
     with reading(engine) as connection:
         names = repositories.all_names(connection)
     findings: list[Finding] = []
-    for done, (registry, repository) in enumerate(names, 1):
-        with writing(engine) as connection:
-            head.lock(connection)
-            found = compare(connection, registry, repository)
-            if not dry_run and found.findings:
-                _write(connection, found)
+    strays: list[tuple[str, str]] = []
+    for done, name in enumerate(names, 1):
+        found = _fold(engine, name, None if dry_run else _put_right)
         findings += found.findings
+        if found.no_changes or found.no_tags:
+            strays.append(name)
         progress(done, len(names))
-    if findings and not dry_run:
-        with writing(engine) as connection:
-            detail = {"repositories": len(names), "rows": len(findings)}
-            actions.add(connection, Action(actor, "audit.rebuild", "history", detail))
+    if not dry_run:
+        for name in strays:  # last: a row under the wrong name may have been another repository's
+            _fold(engine, name, _remove_strays)
+        if findings:
+            _note(engine, Action(actor, "audit.rebuild", "history", {"rows": len(findings)}))
     return Rebuilt(len(names), tuple(findings))
 
 
-def _write(connection: Connection, found: Differences) -> None:
+def _fold(
+    engine: Engine, name: tuple[str, str], write: Callable[[Connection, Differences], None] | None
+) -> Differences:
+    with writing(engine) as connection:
+        head.lock(connection)
+        found = compare(connection, *name)
+        if write is not None and found.findings:
+            write(connection, found)
+    return found
+
+
+def _note(engine: Engine, action: Action) -> None:
+    with writing(engine) as connection:
+        actions.add(connection, action)
+
+
+def _put_right(connection: Connection, found: Differences) -> None:
     kept = changes.remembered(connection, found.changes)
     kept |= _recalled(connection, [change for change in found.changes.values() if change.id not in kept])
-    changes.remove(connection, [*found.changes, *found.no_changes])
+    changes.remove(connection, found.changes)
     changes.write(connection, [(change, *kept[change.id]) for change in found.changes.values()])
     tags.save(connection, found.tags)
+
+
+def _remove_strays(connection: Connection, found: Differences) -> None:
+    changes.remove(connection, found.no_changes)
     tags.remove(connection, found.no_tags)
 
 
