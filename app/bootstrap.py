@@ -114,7 +114,7 @@ def make_export(settings: Settings) -> "Export | None":
     section = settings.file.audit.checkpoints
     if section is None:
         return None
-    from app.outbound import Door, InvalidUrlError, Url
+    from app.outbound import InvalidUrlError, Url
     from app.settings import ConfigurationError
     from app.usecases.checkpoint import Export
 
@@ -122,7 +122,7 @@ def make_export(settings: Settings) -> "Export | None":
         url = Url.parse(section.url.get_secret_value()) if section.url else None
     except InvalidUrlError as error:
         raise ConfigurationError(f"{settings.config}: audit.checkpoints.url: {error}") from None
-    return Export(signing_key(settings), section.every, settings.checkpoint_file, url, Door())
+    return Export(signing_key(settings), section.every, settings.checkpoint_file, url)
 
 
 def make_sinks(settings: Settings, door: "Door") -> Mapping[str, "Sink"]:

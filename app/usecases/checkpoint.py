@@ -38,7 +38,6 @@ class Export:
     every_ns: int
     file: Path | None
     url: Url | None
-    door: Door
 
     def once(self, engine: Engine) -> None:
         """Leave one at each place; raises ExportError after all were tried. Nothing to sign is no error."""
@@ -61,8 +60,10 @@ class Export:
     def _to_url(self, line: str) -> str | None:
         if self.url is None:
             return None
+        call = Call("POST", self.url, {"Content-Type": "application/json"}, line.encode())
         try:
-            answer = self.door.send(Call("POST", self.url, {"Content-Type": "application/json"}, line.encode()))
+            with Door() as door:
+                answer = door.send(call)
         except TagtrailError as error:
             return f"{self.url.shown}: {error}"
         return None if 200 <= answer.status < 300 else f"{self.url.shown}: answered {answer.status}"
