@@ -1,7 +1,6 @@
 """The chain's links, written with the rows that they bind."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select
@@ -21,8 +20,15 @@ def add(connection: Connection, at: Head, kind: str, rows: Sequence[Mapping[str,
     for row in rows:
         made.append(link(chain, kind, row))
         chain = made[-1].chain
-    connection.execute(_INSERT, [asdict(one) for one in made])
+    connection.execute(_INSERT, [_values(one) for one in made])
     return Head(made[-1].seq, chain)
+
+
+def _values(one: Link) -> dict[str, Any]:
+    """By hand: for this many rows `asdict`, which copies deeply, takes a third of the time."""
+    return {
+        "seq": one.seq, "kind": one.kind, "form": one.form, "digest": one.digest, "marks": one.marks, "chain": one.chain,
+    }
 
 
 def first(connection: Connection) -> Link | None:
