@@ -27,7 +27,8 @@ def add(connection: Connection, at: Head, kind: str, rows: Sequence[Mapping[str,
 def _values(one: Link) -> dict[str, Any]:
     """By hand: for this many rows `asdict`, which copies deeply, takes a third of the time."""
     return {
-        "seq": one.seq, "kind": one.kind, "form": one.form, "digest": one.digest, "marks": one.marks, "chain": one.chain,
+        "seq": one.seq, "kind": one.kind, "form": one.form,
+        "digest": one.digest, "marks": one.marks, "chain": one.chain,
     }
 
 
