@@ -90,7 +90,10 @@ def _tell(verdict: Verdict, since_seq: int | None) -> None:
         click.echo(f"{verdict.before} rows are older than the chain, which begins at seq {verdict.first}.")
     if verdict.findings:
         return
-    click.echo(f"The chain from seq {verdict.first} to {verdict.last} is whole: {verdict.chain}")
+    if verdict.last < verdict.first:
+        click.echo("Nothing was written down behind that yet." if since_seq is not None else "There is no chain yet.")
+    else:
+        click.echo(f"The chain from seq {verdict.first} to {verdict.last} is whole: {verdict.chain}")
     click.echo(f"The history of {verdict.repositories} repositories is what its events give.")
     if verdict.checkpoints:
         click.echo(f"It agrees with {verdict.checkpoints} checkpoints.")

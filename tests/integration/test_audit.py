@@ -110,6 +110,16 @@ def test_bytes_in_the_place_of_the_same_text_are_noticed(sqlite_url: str) -> Non
     engine.dispose()
 
 
+def test_text_that_is_none_is_named_like_any_other(sqlite_url: str) -> None:
+    """SQLite takes such bytes, and then can't read the column."""
+    engine = make_engine(sqlite_url)
+    take_in(engine, an_event(), an_event(tag=None, actor="b\u00e4r"))
+    with writing(engine) as connection:
+        connection.execute(text("UPDATE events SET user_agent = CAST(x'ff41' AS TEXT) WHERE seq = 2"))
+    assert found(engine) == ["events 2: changed (user_agent)"]
+    engine.dispose()
+
+
 Damage = Callable[[Connection], None]
 
 

@@ -62,6 +62,12 @@ def test_a_whole_database_says_what_that_proves(engine: Engine, data: Path) -> N
     assert (said["first"], said["last"], said["findings"], said["proves"]) == (1, 3, [], "internal consistency")
 
 
+def test_where_nothing_was_written_down_there_is_no_chain(engine: Engine) -> None:
+    assert run("audit", "verify").stdout.startswith("There is no chain yet.")
+    take_in(engine, an_event())
+    assert run("audit", "verify", "--since-seq", "1").stdout.splitlines()[1].startswith("Nothing was")
+
+
 def test_what_is_found_is_named_and_is_the_status(engine: Engine) -> None:
     take_in(engine, an_event(), an_event(second=3))
     with writing(engine) as connection:
@@ -179,7 +185,7 @@ def test_checkpoints_go_where_the_configuration_says(engine: Engine) -> None:
         configured(f'audit: {{checkpoints: {{every: 10ms, file: kept.jsonl, url: "{listener.url}/here"}}}}\n')
         export = make_export(load())
         assert export is not None
-        relay = Relay(engine, engine, _Silent(), (), None, export)
+        relay = Relay(engine=engine, journal=engine, bell=_Silent(), endpoints=(), registry=None, export=export)
         relay.round()
         (heard,) = listener.wait_for(1)
         relay.lanes.close()
