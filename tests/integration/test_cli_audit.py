@@ -143,7 +143,8 @@ def test_what_operators_do_is_in_the_log(engine: Engine) -> None:
     run("origin", "remove", "prod", status=1)
     assert log(engine) == [
         (ME, "delivery.redeliver", "msg_1", {"sent": "msg_1"}),
-        (ME, "origin.add", "prod", {"kind": "distribution", "registries": ["registry.example:5000"]}),
+        (ME, "origin.add", "prod",
+         {"kind": "distribution", "registries": ["registry.example:5000"], "proof": "bearer"}),
         (ME, "origin.remove", "prod", {}),
     ]
     assert "delivery.redeliver" in run("audit", "log").stdout
