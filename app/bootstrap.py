@@ -1,8 +1,8 @@
 """From settings to working parts: the only place where things are put together. Each role imports only its own."""
 
-import getpass
 import logging
 import os
+import pwd
 import socket
 import sys
 import uuid
@@ -73,10 +73,10 @@ def journal_engine(settings: Settings) -> Engine:
 
 
 def operator() -> str:
-    """Who types or starts this, for the log of actions: `os:` and the name of the system's user."""
+    """Who types or starts this, for the log of actions: `os:` and the system's user, whatever the environment says."""
     try:
-        return f"os:{getpass.getuser()}"
-    except (OSError, KeyError):  # a container's user may have no name
+        return f"os:{pwd.getpwuid(os.getuid()).pw_name}"
+    except KeyError:  # a container's user may have no name
         return f"os:{os.getuid()}"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app.store import actions
+from app.store import actions, head
 from app.store.actions import Action
 from app.store.engine import Connection, Engine, reading, writing
 from app.store.presence import has_tables
@@ -17,7 +17,9 @@ def note_configuration(engine: Engine, by: str, fingerprint: Mapping[str, Any]) 
         if not has_tables(connection) or _is_known(connection, fingerprint):
             return
     with writing(engine) as connection:
-        actions.add(connection, Action(by, VERB, "configuration", fingerprint))
+        head.lock(connection)
+        if not _is_known(connection, fingerprint):
+            actions.add(connection, Action(by, VERB, "configuration", fingerprint))
 
 
 def _is_known(connection: Connection, fingerprint: Mapping[str, Any]) -> bool:

@@ -1,8 +1,10 @@
 """`tagtrail audit`, called as a user calls it, and what operators do in its log."""
 
-import getpass
 import json
+import os
+import pwd
 import stat
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from app.store.engine import reading, writing
 from app.usecases.checkpoint import ExportError
 from workers.relay import Relay
 
-ME = f"os:{getpass.getuser()}"
+ME = f"os:{pwd.getpwuid(os.getuid()).pw_name}"
 
 
 @pytest.fixture(autouse=True)
@@ -135,7 +137,8 @@ def test_without_a_key_or_anything_to_sign_nothing_is_signed(engine: Engine, dat
     assert "spoilt" not in spoilt
 
 
-def test_what_operators_do_is_in_the_log(engine: Engine) -> None:
+def test_what_operators_do_is_in_the_log(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "somebody-else")
     add_delivery(engine, "msg_1")
     run("redeliver", "msg_1")
     run("origin", "add", "prod", "--registry", "registry.example:5000")
@@ -162,6 +165,16 @@ def test_a_configuration_is_noted_when_it_is_another_one(engine: Engine) -> None
     assert [(actor, verb) for actor, verb, _subject, _detail in noted] == [(ME, "configuration.seen")] * 3
     assert len({detail["config"] for *_who, detail in noted}) == 3
     assert list(noted[-1][3]["rules"]) == ["a"]
+
+
+def test_processes_that_start_at_once_note_it_once(engine: Engine) -> None:
+    settings = load()
+    starting = [threading.Thread(target=note_configuration, args=(settings,)) for _ in range(6)]
+    for thread in starting:
+        thread.start()
+    for thread in starting:
+        thread.join()
+    assert len(log(engine)) == 1
 
 
 def test_a_rebuild_says_what_it_would_do_and_then_does_it(engine: Engine) -> None:
