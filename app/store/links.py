@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, LargeBinary, Row, Table, Text, cast, func, insert, select
+from sqlalchemy import ColumnElement, Connection, LargeBinary, Row, Table, Text, cast, func, select
 from sqlalchemy.exc import OperationalError
 
 from app.domain.chain import ACTION, EVENT, Link, link
+from app.store.dialect import add_rows
 from app.store.head import Head
 from app.store.schema import actions, events, links
 
-_INSERT = insert(links)
 _TABLES = {EVENT: events, ACTION: actions}
 TABLE_NAMES = {kind: table.name for kind, table in _TABLES.items()}
 
@@ -21,7 +21,7 @@ def add(connection: Connection, at: Head, kind: str, rows: Sequence[Mapping[str,
     for row in rows:
         made.append(link(chain, kind, row))
         chain = made[-1].chain
-    connection.execute(_INSERT, [_values(one) for one in made])
+    add_rows(connection, links, [_values(one) for one in made])
     return Head(made[-1].seq, chain)
 
 
