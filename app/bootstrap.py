@@ -2,7 +2,6 @@
 
 import logging
 import os
-import pwd
 import socket
 import sys
 import uuid
@@ -19,8 +18,9 @@ from app.usecases.group_commit import GroupCommit
 from app.usecases.ingest import Parcel, Policy, ingest
 
 if TYPE_CHECKING:
-    from app.domain.checkpoints import SigningKey
-    from app.outbound import Door
+    from pydantic import SecretStr
+
+    from app.outbound import Door, Url
     from app.registry.locks import Locks
     from app.registry.registry import Registry
     from app.remote.client import RemoteRegistry
@@ -72,56 +72,15 @@ def journal_engine(settings: Settings) -> Engine:
     return make_engine(settings.journal_url)
 
 
-def operator() -> str:
-    """Who types or starts this, for the log of actions: `os:` and the system's user, whatever the environment says."""
-    try:
-        return f"os:{pwd.getpwuid(os.getuid()).pw_name}"
-    except KeyError:  # a container's user may have no name
-        return f"os:{os.getuid()}"
-
-
-def note_configuration(settings: Settings) -> None:
-    """Write into the log that this configuration is in force, if another one was. Without tables there is no log."""
-    from app.settings.fingerprint import fingerprint
-    from app.store.engine import UnavailableError
-    from app.usecases import note_configuration as usecase
-
-    engine = audit_engine(settings)
-    try:
-        usecase.note_configuration(engine, operator(), fingerprint(settings))
-    except UnavailableError as error:
-        logging.getLogger("app").warning("the configuration is not noted in the log of actions: %s", error)
-    finally:
-        engine.dispose()
-
-
-def signing_key(settings: Settings) -> "SigningKey":
-    """The key that signs checkpoints. Raises ConfigurationError where none was made."""
-    from app.domain.checkpoints import SigningKey
-    from app.settings import ConfigurationError
-
-    path = settings.checkpoint_key
-    if not path.exists():
-        raise ConfigurationError("there is no key that signs checkpoints; make one with: tagtrail audit key")
-    try:
-        return SigningKey.parse(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ConfigurationError(f"{path}: {error}") from None
-
-
 def make_export(settings: Settings) -> "Export | None":
     """Where and how often checkpoints go; None if nowhere. Raises ConfigurationError."""
     section = settings.file.audit.checkpoints
     if section is None:
         return None
-    from app.outbound import InvalidUrlError, Url
-    from app.settings import ConfigurationError
+    from app.settings.keys import signing_key
     from app.usecases.checkpoint import Export
 
-    try:
-        url = Url.parse(section.url.get_secret_value()) if section.url else None
-    except InvalidUrlError as error:
-        raise ConfigurationError(f"{settings.config}: audit.checkpoints.url: {error}") from None
+    url = _url(section.url, f"{settings.config}: audit.checkpoints.url") if section.url else None
     return Export(signing_key(settings), section.every, settings.checkpoint_file, url)
 
 
@@ -148,18 +107,23 @@ def make_fan(settings: Settings, sinks: Mapping[str, "Sink"]) -> "Fan":
     return Fan(settings.rules, sinks, settings.public_url, settings.file.max_age)
 
 
-def make_receivers(settings: Settings) -> Mapping[str, "Receiver"]:
-    """The endpoints of our registry's notifications by name; ours takes many events at once. ConfigurationError."""
+def _url(text: "SecretStr", where: str) -> "Url":
     from app.outbound import InvalidUrlError, Url
     from app.settings import ConfigurationError
+
+    try:
+        return Url.parse(text.get_secret_value())
+    except InvalidUrlError as error:
+        raise ConfigurationError(f"{where}: {error}") from None
+
+
+def make_receivers(settings: Settings) -> Mapping[str, "Receiver"]:
+    """The endpoints of our registry's notifications by name; ours takes many events at once. ConfigurationError."""
     from app.usecases.notify import MOST_AT_ONCE, Receiver
 
     receivers = {}
     for endpoint in settings.endpoints:
-        try:
-            url = Url.parse(endpoint.url.get_secret_value())
-        except InvalidUrlError as error:
-            raise ConfigurationError(f"notifications.endpoints: {endpoint.name}: {error}") from None
+        url = _url(endpoint.url, f"notifications.endpoints: {endpoint.name}")
         receivers[endpoint.name] = Receiver(
             name=endpoint.name,
             url=url,

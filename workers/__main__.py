@@ -12,10 +12,13 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.utils import now
 
-from app.bootstrap import configure_logging, log_failure, note_configuration
+from app.bootstrap import configure_logging, log_failure
 from app.domain.errors import TagtrailError
 from app.queue.jobs import ALLOWED, QUEUES
 from app.settings import load
+from app.settings.fingerprint import fingerprint
+from app.settings.operator import operator
+from app.usecases.note_configuration import note_configuration
 from workers.work import Work, start
 
 log = logging.getLogger("workers")
@@ -85,7 +88,7 @@ def main(arguments: list[str]) -> int:
     configure_logging(f"worker-{arguments[0]}")
     try:
         settings = load()
-        note_configuration(settings)
+        note_configuration(settings.database_url, operator(), fingerprint(settings))
         run(arguments[0], start(settings))
     except TagtrailError as error:
         log_failure(error)

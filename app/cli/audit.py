@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from app.bootstrap import operator, signing_key
 from app.cli.asking import as_json, asking, listing
 from app.cli.context import Context, pass_context
 from app.cli.progress import Progress
@@ -15,6 +14,8 @@ from app.cli.tables import When, print_json, print_table
 from app.domain.checkpoints import Checkpoint, PublicKey, SigningKey, read_checkpoints, without_repeats
 from app.domain.plain import plain
 from app.settings import ConfigurationError
+from app.settings.keys import signing_key
+from app.settings.operator import operator
 from app.settings.origins_folder import write_private
 from app.store import actions
 from app.store.actions import Action

@@ -6,7 +6,6 @@ from typing import get_args
 
 import click
 
-from app.bootstrap import operator
 from app.cli.asking import asking
 from app.cli.context import Context, pass_context
 from app.cli.pasting import OIDC, check_can_prove, pasted, side
@@ -14,6 +13,7 @@ from app.cli.recorded import recorded
 from app.envelopes import KINDS
 from app.settings import ConfigurationError, Settings, load
 from app.settings.load import check_causes
+from app.settings.operator import operator
 from app.settings.origins_folder import LOCAL, write_private
 from app.settings.proofs import ProofKind
 from app.store.actions import Action

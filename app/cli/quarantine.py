@@ -5,12 +5,13 @@ from typing import Any
 
 import click
 
-from app.bootstrap import operator, policy
+from app.bootstrap import policy
 from app.cli.asking import NothingKnownError, as_json, ask, asking, listing
 from app.cli.context import Context, pass_context
 from app.cli.tables import When, print_facts, print_json, print_table, print_text
 from app.domain.access import EVERYTHING
 from app.domain.plain import plain
+from app.settings.operator import operator
 from app.store import quarantine as stored
 from app.store.queries import quarantine as queries
 from app.store.queries.quarantine import QuarantineFilter, QuarantineLine

@@ -2,9 +2,9 @@
 
 import click
 
-from app.bootstrap import operator
 from app.cli.asking import asking
 from app.cli.context import Context, pass_context
+from app.settings.operator import operator
 from app.usecases.redeliver import redeliver as send_again
 
 

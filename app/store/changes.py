@@ -79,7 +79,7 @@ class NewChange:
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What a line holds that doesn't follow from events: how its fan-out went, when it was recorded, and `altered_seq`."""
+    """What a line holds that doesn't follow from events."""
 
     fan_out: str
     recorded_ns: int

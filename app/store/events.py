@@ -46,6 +46,13 @@ def received_at(connection: Connection, origin: str, event_id: str) -> int | Non
     return connection.execute(query).scalar_one_or_none()
 
 
+def place(connection: Connection, origin: str, event_id: str) -> tuple[int, int]:
+    """(when a stored event was received, its seq)."""
+    query = select(events.c.received_ns, events.c.seq).where(events.c.origin == origin, events.c.event_id == event_id)
+    row = connection.execute(query).one()
+    return row.received_ns, row.seq
+
+
 def add(connection: Connection, at: Head, new: Sequence[Event]) -> Head:
     """Write events, numbered on from `at`, with their links; the head behind them."""
     values = [_values(event) for event in new]

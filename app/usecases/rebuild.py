@@ -7,6 +7,7 @@ from app.domain.changes import Change
 from app.domain.fan_out import DONE, REBUILT
 from app.store import actions, changes, deliveries, events, head, repositories, tags
 from app.store.actions import Action
+from app.store.changes import Remembered
 from app.store.engine import Connection, Engine, reading, writing
 from app.usecases.compare import Differences, Finding, compare
 
@@ -65,7 +66,7 @@ def _put_right(connection: Connection, found: Differences) -> None:
     kept = changes.remembered(connection, found.changes)
     kept |= _recalled(connection, [change for change in found.changes.values() if change.id not in kept])
     changes.remove(connection, found.changes)
-    changes.write(connection, [(change, *kept[change.id]) for change in found.changes.values()])
+    changes.write(connection, [(change, kept[change.id]) for change in found.changes.values()])
     tags.save(connection, found.tags)
 
 
@@ -74,17 +75,17 @@ def _remove_strays(connection: Connection, found: Differences) -> None:
     tags.remove(connection, found.no_tags)
 
 
-def _recalled(connection: Connection, lost: Sequence[Change]) -> dict[str, tuple[str, int]]:
-    """By id of a line that was deleted, what became of its fan-out and when it was recorded, as far as can be told."""
+def _recalled(connection: Connection, lost: Sequence[Change]) -> dict[str, Remembered]:
+    """By id of a line that was deleted, what it held, as far as its event and its deliveries tell."""
     told: set[str] = set()
     for at in range(0, len(lost), BATCH):
         ids = [change.id for change in lost[at : at + BATCH]]
         told |= {subject for subject, _destination in deliveries.told_already(connection, ids)}
     return {
-        change.id: (DONE if change.id in told else REBUILT, _recorded(connection, change)) for change in lost
+        change.id: Remembered(DONE if change.id in told else REBUILT, *_written(connection, change)) for change in lost
     }
 
 
-def _recorded(connection: Connection, change: Change) -> int:
-    received_ns = events.received_at(connection, change.order.origin, change.order.event_id)
-    return change.order.time_ns if received_ns is None else received_ns
+def _written(connection: Connection, change: Change) -> tuple[int, int]:
+    """(when its event was received, the event's seq): so old that nobody is sent the line anew."""
+    return events.place(connection, change.order.origin, change.order.event_id)

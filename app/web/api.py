@@ -20,7 +20,7 @@ from app.store.engine import Connection, reading
 from app.store.queries import changes, deliveries, digests, events, quarantine, tags
 from app.store.queries.paging import CursorError, Page, Paging
 from app.usecases.redeliver import redeliver as send_again
-from app.web.callers import scope
+from app.web.callers import caller, scope
 from app.web.parameters import (
     ChangeParameters,
     DeliveryParameters,
@@ -144,7 +144,7 @@ def _add_actions(routes: Blueprint, services: Services) -> None:
             found = deliveries.one(connection, scope(), identity)
         if found is None:
             return problem(404, "there is no such delivery")
-        answer = _json({"id": send_again(services.engine, found.delivery.id)})
+        answer = _json({"id": send_again(services.engine, found.delivery.id, caller().name)})
         answer.status_code = 202
         return answer
 

@@ -14,13 +14,16 @@ from click.testing import CliRunner, Result
 from listener import Listener, Reply
 from sqlalchemy import Engine, delete, update
 
-from app.bootstrap import make_export, note_configuration
+from app.bootstrap import make_export
 from app.cli import main
 from app.domain.checkpoints import PublicKey, read_checkpoints
 from app.settings import ConfigurationError, load
+from app.settings.fingerprint import fingerprint
+from app.settings.operator import operator
 from app.store import actions, schema
 from app.store.engine import reading, writing
 from app.usecases.checkpoint import ExportError
+from app.usecases.note_configuration import note_configuration
 from workers.relay import Relay
 
 ME = f"os:{pwd.getpwuid(os.getuid()).pw_name}"
@@ -156,11 +159,16 @@ def test_what_operators_do_is_in_the_log(engine: Engine, monkeypatch: pytest.Mon
     run("audit", "verify")
 
 
+def start() -> None:
+    settings = load()
+    note_configuration(settings.database_url, operator(), fingerprint(settings))
+
+
 def test_a_configuration_is_noted_when_it_is_another_one(engine: Engine) -> None:
     config = Path("tagtrail.yml")
     for text in ("max_age: 1h\n", "max_age: 1h\n", "max_age: 2h\n", "max_age: 2h\nrules: [{name: a}]\n"):
         config.write_text(text)
-        note_configuration(load())
+        start()
     noted = log(engine)
     assert [(actor, verb) for actor, verb, _subject, _detail in noted] == [(ME, "configuration.seen")] * 3
     assert len({detail["config"] for *_who, detail in noted}) == 3
@@ -168,8 +176,7 @@ def test_a_configuration_is_noted_when_it_is_another_one(engine: Engine) -> None
 
 
 def test_processes_that_start_at_once_note_it_once(engine: Engine) -> None:
-    settings = load()
-    starting = [threading.Thread(target=note_configuration, args=(settings,)) for _ in range(6)]
+    starting = [threading.Thread(target=start) for _ in range(6)]
     for thread in starting:
         thread.start()
     for thread in starting:
@@ -199,7 +206,9 @@ def test_checkpoints_go_where_the_configuration_says(engine: Engine) -> None:
         configured(f'audit: {{checkpoints: {{every: 10ms, file: kept.jsonl, url: "{listener.url}/here"}}}}\n')
         export = make_export(load())
         assert export is not None
-        relay = Relay(engine=engine, journal=engine, bell=_Silent(), endpoints=(), registry=None, export=export)
+        relay = Relay(
+            engine=engine, journal=engine, bell=_Silent(), endpoints=(), forwards={}, registry=None, export=export
+        )
         relay.round()
         (heard,) = listener.wait_for(1)
         relay.lanes.close()
