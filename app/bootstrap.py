@@ -18,13 +18,16 @@ from app.usecases.group_commit import GroupCommit
 from app.usecases.ingest import Parcel, Policy, ingest
 
 if TYPE_CHECKING:
-    from app.outbound import Door
+    from pydantic import SecretStr
+
+    from app.outbound import Door, Url
     from app.registry.locks import Locks
     from app.registry.registry import Registry
     from app.remote.client import RemoteRegistry
     from app.remote.credentials import Credentials
     from app.settings.asked import AskedRegistry
     from app.sinks.sink import Sink
+    from app.usecases.checkpoint import Export
     from app.usecases.fan_out import Fan
     from app.usecases.forward import Forward
     from app.usecases.notify import Receiver
@@ -69,6 +72,18 @@ def journal_engine(settings: Settings) -> Engine:
     return make_engine(settings.journal_url)
 
 
+def make_export(settings: Settings) -> "Export | None":
+    """Where and how often checkpoints go; None if nowhere. Raises ConfigurationError."""
+    section = settings.file.audit.checkpoints
+    if section is None:
+        return None
+    from app.settings.keys import signing_key
+    from app.usecases.checkpoint import Export
+
+    url = _url(section.url, f"{settings.config}: audit.checkpoints.url") if section.url else None
+    return Export(signing_key(settings), section.every, settings.checkpoint_file, url)
+
+
 def make_sinks(settings: Settings, door: "Door") -> Mapping[str, "Sink"]:
     """The sink of each destination: `trigger:NAME` and `channel:NAME`. Raises ConfigurationError."""
     from app.domain.errors import TagtrailError
@@ -92,18 +107,23 @@ def make_fan(settings: Settings, sinks: Mapping[str, "Sink"]) -> "Fan":
     return Fan(settings.rules, sinks, settings.public_url, settings.file.max_age)
 
 
-def make_receivers(settings: Settings) -> Mapping[str, "Receiver"]:
-    """The endpoints of our registry's notifications by name; ours takes many events at once. ConfigurationError."""
+def _url(text: "SecretStr", where: str) -> "Url":
     from app.outbound import InvalidUrlError, Url
     from app.settings import ConfigurationError
+
+    try:
+        return Url.parse(text.get_secret_value())
+    except InvalidUrlError as error:
+        raise ConfigurationError(f"{where}: {error}") from None
+
+
+def make_receivers(settings: Settings) -> Mapping[str, "Receiver"]:
+    """The endpoints of our registry's notifications by name; ours takes many events at once. ConfigurationError."""
     from app.usecases.notify import MOST_AT_ONCE, Receiver
 
     receivers = {}
     for endpoint in settings.endpoints:
-        try:
-            url = Url.parse(endpoint.url.get_secret_value())
-        except InvalidUrlError as error:
-            raise ConfigurationError(f"notifications.endpoints: {endpoint.name}: {error}") from None
+        url = _url(endpoint.url, f"notifications.endpoints: {endpoint.name}")
         receivers[endpoint.name] = Receiver(
             name=endpoint.name,
             url=url,

@@ -10,6 +10,9 @@ from typing import Any
 from app.bootstrap import INSTANCE, configure_logging, log_failure, make_services, settle_at_start
 from app.domain.errors import TagtrailError
 from app.settings import Settings, load
+from app.settings.fingerprint import fingerprint
+from app.settings.operator import operator
+from app.usecases.note_configuration import note_configuration
 from app.web.factory import create_app
 
 WORKERS = 2
@@ -44,6 +47,7 @@ def serve(settings: Settings) -> None:
     from granian.log import LogLevels
     from granian.server import Server
 
+    note_configuration(settings.database_url, operator(), fingerprint(settings))
     if not settings.open_to_others:
         settle_at_start(settings)
     Server(

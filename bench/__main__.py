@@ -1,4 +1,4 @@
-"""`python -m bench [ingest|latency|memory|all]`: measure, print tables, and write the figures as JSON if asked."""
+"""`python -m bench [WHICH]`: measure, print tables, and write the figures as JSON if asked."""
 
 import argparse
 import importlib
@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.figures import line
 from bench.surroundings import machine, versions
 
-BENCHES = ("ingest", "latency", "memory")
+BENCHES = ("ingest", "chain", "latency", "memory")
 
 
 def main() -> None:

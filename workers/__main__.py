@@ -16,6 +16,9 @@ from app.bootstrap import configure_logging, log_failure
 from app.domain.errors import TagtrailError
 from app.queue.jobs import ALLOWED, QUEUES
 from app.settings import load
+from app.settings.fingerprint import fingerprint
+from app.settings.operator import operator
+from app.usecases.note_configuration import note_configuration
 from workers.work import Work, start
 
 log = logging.getLogger("workers")
@@ -84,7 +87,9 @@ def main(arguments: list[str]) -> int:
         return 2
     configure_logging(f"worker-{arguments[0]}")
     try:
-        run(arguments[0], start(load()))
+        settings = load()
+        note_configuration(settings.database_url, operator(), fingerprint(settings))
+        run(arguments[0], start(settings))
     except TagtrailError as error:
         log_failure(error)
         return 1

@@ -6,25 +6,30 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from app import bootstrap
 from app.domain.errors import TagtrailError
+from app.domain.times import SECOND_NS
 from app.queue.jobs import JOBS, Bell, Lane
 from app.settings import Settings, load
 from app.store import cursors, deliveries, head, journal, outbox
 from app.store.engine import Engine, UnavailableError, now_ns, reading
 from app.usecases.settle_leftovers import settle_leftovers
+from workers.lanes import Lanes
 
 if TYPE_CHECKING:
     from app.registry.locks import Locks
     from app.registry.registry import Registry
+    from app.usecases.checkpoint import Export
 
 log = logging.getLogger(__name__)
 
 EVERY_S = 0.5
 LEFTOVERS_EVERY_S = 10.0
+CHECKPOINT_AGAIN_S = 60.0
+"""After one that could not be left where it should go."""
 
 
 @dataclass(slots=True)
@@ -37,7 +42,10 @@ class Relay:
     endpoints: tuple[str, ...]
     forwards: Mapping[str, str]
     registry: "tuple[Registry, Locks] | None"
+    export: "Export | None" = None
     leftovers_at: float = 0.0
+    checkpoint_at: float = 0.0
+    lanes: Lanes = field(default_factory=Lanes)
 
     def round(self) -> None:
         """One look at everything that may be due."""
@@ -60,6 +68,19 @@ class Relay:
             self.leftovers_at = time.monotonic() + LEFTOVERS_EVERY_S
             registry, locks = self.registry
             settle_leftovers(self.journal, locks, registry.holds)
+        if self.export is not None and time.monotonic() >= self.checkpoint_at:
+            self.checkpoint_at = time.monotonic() + self.export.every_ns / SECOND_NS
+            self.lanes.drain("checkpoint", self._checkpoint)
+
+    def _checkpoint(self) -> None:
+        """Beside the rounds: a slow address holds up no bell."""
+        if self.export is None:
+            return
+        try:
+            self.export.once(self.engine)
+        except TagtrailError as error:
+            self.checkpoint_at = min(self.checkpoint_at, time.monotonic() + CHECKPOINT_AGAIN_S)
+            log.warning("no checkpoint: %s", error)
 
 
 def start(settings: Settings) -> Relay:
@@ -75,6 +96,7 @@ def start(settings: Settings) -> Relay:
         endpoints=tuple(endpoint.name for endpoint in settings.endpoints),
         forwards={one.cursor: name for name, one in bootstrap.make_forwards(settings).items()},
         registry=looked_at,
+        export=bootstrap.make_export(settings),
     )
 
 

@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, str] = {
     "rules": "app.cli.rules:rules",
     "backup": "app.cli.backup:backup",
     "restore": "app.cli.backup:restore",
+    "audit": "app.cli.audit:audit",
     "web": "app.cli.parts:web",
     "worker": "app.cli.parts:worker",
     "relay": "app.cli.parts:relay",

@@ -9,11 +9,14 @@ import click
 from app.cli.asking import asking
 from app.cli.context import Context, pass_context
 from app.cli.pasting import OIDC, check_can_prove, pasted, side
+from app.cli.recorded import recorded
 from app.envelopes import KINDS
 from app.settings import ConfigurationError, Settings, load
 from app.settings.load import check_causes
+from app.settings.operator import operator
 from app.settings.origins_folder import LOCAL, write_private
 from app.settings.proofs import ProofKind
+from app.store.actions import Action
 from app.store.heard import gaps
 from app.store.origins import all_tallies
 
@@ -41,7 +44,10 @@ def add(name: str, kind: str, registries: tuple[str, ...], proof: ProofKind | No
     check_can_prove(kind, proof)
     if proof == "oidc":
         raise ConfigurationError(OIDC.format(name=name, kind=kind, url=f"{settings.receiver_url}/hooks/{name}"))
-    settings.origins.add(name, kind, tuple(_registry(registry) for registry in registries), proof)
+    names = tuple(_registry(registry) for registry in registries)
+    detail = {"kind": kind, "registries": names, "proof": proof}
+    with recorded(settings, Action(operator(), "origin.add", name, detail)):
+        settings.origins.add(name, kind, names, proof)
     text = _pasted(settings, name)
     into = _keep(settings, name, text) if kind == "distribution" else "settings goes"
     click.echo(f"added {name}; no restart is needed. Into its registry's {into}:\n", err=True)
@@ -108,7 +114,8 @@ def show(name: str) -> None:
 def remove(name: str) -> None:
     """Take nothing more from an origin that was added by command; what it told stays."""
     settings = load(acting=False)
-    settings.origins.remove(name)
+    with recorded(settings, Action(operator(), "origin.remove", name)):
+        settings.origins.remove(name)
     (settings.data / "endpoints" / f"{name}.yml").unlink(missing_ok=True)
 
 

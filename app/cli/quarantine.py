@@ -11,6 +11,7 @@ from app.cli.context import Context, pass_context
 from app.cli.tables import When, print_facts, print_json, print_table, print_text
 from app.domain.access import EVERYTHING
 from app.domain.plain import plain
+from app.settings.operator import operator
 from app.store import quarantine as stored
 from app.store.queries import quarantine as queries
 from app.store.queries.quarantine import QuarantineFilter, QuarantineLine
@@ -91,4 +92,5 @@ def _retry(context: Context, identity: str) -> Retried:
     with asking(context) as connection:
         rejected = stored.get(connection, identity)
     found = context.settings.origin(rejected.origin) if rejected else None
-    return retry_quarantine.retry(context.engine, identity, found[0] if found else None, policy(context.settings))
+    origin = found[0] if found else None
+    return retry_quarantine.retry(context.engine, identity, origin, policy(context.settings), operator())

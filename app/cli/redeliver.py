@@ -4,6 +4,7 @@ import click
 
 from app.cli.asking import asking
 from app.cli.context import Context, pass_context
+from app.settings.operator import operator
 from app.usecases.redeliver import redeliver as send_again
 
 
@@ -18,4 +19,4 @@ def redeliver(context: Context, delivery: str, as_new: bool) -> None:
     """
     with asking(context):
         pass  # there is a database to ask
-    click.echo(send_again(context.engine, delivery, as_new=as_new))
+    click.echo(send_again(context.engine, delivery, operator(), as_new=as_new))

@@ -2,7 +2,7 @@
 
 import click
 
-from app.bootstrap import make_forwards, make_receivers, make_remotes, make_sinks
+from app.bootstrap import make_export, make_forwards, make_receivers, make_remotes, make_sinks
 from app.outbound import Door
 from app.settings import load
 
@@ -21,6 +21,7 @@ def check() -> None:
         make_remotes(settings, door)
     make_receivers(settings)
     make_forwards(settings)
+    make_export(settings)
     for rule in settings.rules:
         when = rule.when
         about = " ".join(

@@ -14,16 +14,25 @@ from pathlib import Path
 
 import click
 
-from app.bootstrap import configure_logging, make_forwards, make_remotes, make_sinks
+from app.bootstrap import (
+    configure_logging,
+    make_export,
+    make_forwards,
+    make_remotes,
+    make_sinks,
+)
 from app.cli.supervisor import Child, supervise
 from app.outbound import Door
 from app.queue.rq import check_reachable
 from app.settings import ConfigurationError, Settings, load
+from app.settings.fingerprint import fingerprint
 from app.settings.load import ADDRESS, DEFAULT_HOST, DEFAULT_PORT
+from app.settings.operator import operator
 from app.settings.origins_folder import LOCAL, write_private
 from app.store.engine import make_engine
 from app.store.migrate import upgrade
 from app.usecases.forward import begin
+from app.usecases.note_configuration import note_configuration
 
 READY_WITHIN_S = 30.0
 PYTHON = (sys.executable, "-P", "-m")
@@ -91,6 +100,7 @@ def prepare() -> None:
     engine = make_engine(settings.database_url)
     begin(engine, settings.file.forward.keys())
     engine.dispose()
+    note_configuration(settings.database_url, operator(), fingerprint(settings))
 
 
 def _check(settings: Settings, host: str) -> None:
@@ -98,6 +108,7 @@ def _check(settings: Settings, host: str) -> None:
         make_sinks(settings, door)
         make_remotes(settings, door)
     make_forwards(settings)
+    make_export(settings)
     if settings.redis_url is not None:
         check_reachable(settings.redis_url)
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:

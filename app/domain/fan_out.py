@@ -8,6 +8,7 @@ NO_RULE = "no rule matches"
 LATE = "superseded: late"
 MOVED_ON = "superseded: the tag moved on"
 TOO_OLD = "superseded: too old"
+REBUILT = "superseded: rebuilt"
 
 MAX_AGE_NS = 3600 * 1_000_000_000
 """A change whose event is older than this starts nothing, unless configuration says otherwise."""

@@ -107,6 +107,18 @@ class Settings:
         return Path(filesystem.rootdirectory) if filesystem and filesystem.rootdirectory else self.data / "registry"
 
     @property
+    def checkpoint_key(self) -> Path:
+        return self.data / "checkpoint.key"
+
+    @property
+    def checkpoint_file(self) -> Path | None:
+        """Where signed checkpoints are appended, if configured."""
+        section = self.file.audit.checkpoints
+        if section is None or section.file is None or self.config is None:
+            return None
+        return self.config.parent / section.file
+
+    @property
     def rules(self) -> tuple[Rule, ...]:
         return tuple(_rule(section) for section in self.file.rules)
 

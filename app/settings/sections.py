@@ -184,6 +184,24 @@ class WebSection(Section):
     require_token: bool = False
 
 
+class CheckpointsSection(Section):
+    """Where signed checkpoints go and how often. `file` is sought beside the configuration."""
+
+    every: Duration = 3600 * 1_000_000_000
+    file: str | None = None
+    url: SecretUrl | None = None
+
+    @model_validator(mode="after")
+    def _go_somewhere(self) -> Self:
+        if self.file is None and self.url is None:
+            raise PydanticCustomError("no_place", "name a file: or a url: to which checkpoints go")
+        return self
+
+
+class AuditSection(Section):
+    checkpoints: CheckpointsSection | None = None
+
+
 class File(Section):
     """The whole of `tagtrail.yml`."""
 
@@ -195,6 +213,7 @@ class File(Section):
     registries: dict[str, AskedRegistry] = Field(default_factory=dict)
     forward: dict[Name, ForwardSection] = Field(default_factory=dict)
     web: WebSection = WebSection()
+    audit: AuditSection = AuditSection()
     max_age: Duration = Field(default=3600 * 1_000_000_000)
 
     @model_validator(mode="after")

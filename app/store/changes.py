@@ -1,13 +1,14 @@
 """The lines of history."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from app.domain.changes import Change, Kind, TagKey
 from app.domain.events import Order, Provenance
+from app.store.dialect import listed, one_of
 from app.store.schema import changes
 
 _ON_TAG = (
@@ -76,13 +77,21 @@ class NewChange:
     seq: int
 
 
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What a line holds that doesn't follow from events."""
+
+    fan_out: str
+    recorded_ns: int
+    altered_seq: int
+
+
 def add(connection: Connection, new: Sequence[NewChange], recorded_ns: int) -> None:
-    if new:
-        connection.execute(insert(changes), [_values(one, recorded_ns) for one in new])
+    write(connection, [(one.change, Remembered(one.fan_out, recorded_ns, one.seq)) for one in new])
 
 
-def _values(new: NewChange, recorded_ns: int) -> dict[str, Any]:
-    change = new.change
+def derived(change: Change) -> dict[str, Any]:
+    """The columns of a valid change that follow from events alone."""
     return {
         "id": change.id,
         "registry": change.key.registry,
@@ -98,10 +107,41 @@ def _values(new: NewChange, recorded_ns: int) -> dict[str, Any]:
         "actor": change.actor,
         "provenance": change.provenance.value,
         "voided_by": None,
-        "fan_out": new.fan_out,
-        "recorded_ns": recorded_ns,
-        "altered_seq": new.seq,
     }
+
+
+def of_repository(connection: Connection, registry: str, repository: str) -> dict[str, Mapping[str, Any]]:
+    """By id, the rows of a repository's changes as they are stored now, void ones too."""
+    query = select(changes).where(changes.c.registry == registry, changes.c.repository == repository)
+    return {row.id: dict(row._mapping) for row in connection.execute(query)}
+
+
+def remembered(connection: Connection, ids: Collection[str]) -> dict[str, Remembered]:
+    """By id, what those rows hold that are there."""
+    dialect = connection.dialect.name
+    query = select(changes.c.id, changes.c.fan_out, changes.c.recorded_ns, changes.c.altered_seq).where(
+        one_of(dialect, changes.c.id, "ids")
+    )
+    found = connection.execute(query, {"ids": listed(dialect, ids)})
+    return {row.id: Remembered(row.fan_out, row.recorded_ns, row.altered_seq) for row in found}
+
+
+def remove(connection: Connection, ids: Collection[str]) -> None:
+    dialect = connection.dialect.name
+    connection.execute(delete(changes).where(one_of(dialect, changes.c.id, "ids")), {"ids": listed(dialect, ids)})
+
+
+def write(connection: Connection, lines: Sequence[tuple[Change, Remembered]]) -> None:
+    """Insert lines of history whole."""
+    if lines:
+        connection.execute(
+            insert(changes),
+            [
+                derived(change)
+                | {"fan_out": held.fan_out, "recorded_ns": held.recorded_ns, "altered_seq": held.altered_seq}
+                for change, held in lines
+            ],
+        )
 
 
 def rewrite(connection: Connection, change: Change, seq: int) -> None:

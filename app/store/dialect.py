@@ -5,7 +5,22 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ARRAY, Column, ColumnElement, Connection, Table, Text, bindparam, func, select, tuple_
+from sqlalchemy import (
+    ARRAY,
+    JSON,
+    Column,
+    ColumnElement,
+    Connection,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    column,
+    func,
+    insert,
+    select,
+    tuple_,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.domain.errors import TagtrailError
@@ -51,6 +66,30 @@ def rows(dialect: str, values: Collection[Sequence[str]]) -> dict[str, Any]:
     if dialect == "sqlite":
         return {"rows": json.dumps(list(values))}
     return {f"rows_{at}": list(column) for at, column in enumerate(zip(*values, strict=True))}
+
+
+def add_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows of the same columns, whose texts are storable.
+
+    PostgreSQL gets all of them in one parameter: as many statements cost it, and psycopg, several times the work.
+    """
+    names = tuple(rows[0])
+    if connection.dialect.name == "sqlite":
+        connection.execute(insert(table), list(rows))
+    else:
+        written = [{name: _in_json(value) for name, value in row.items()} for row in rows]
+        connection.execute(_add_rows(table, names), {"rows": json.dumps(written)})
+
+
+def _in_json(value: Any) -> Any:
+    return f"\\x{value.hex()}" if isinstance(value, bytes) else value
+
+
+@cache
+def _add_rows(table: Table, names: tuple[str, ...]) -> Any:
+    columns = (column(name, table.c[name].type) for name in names)
+    given = func.json_to_recordset(cast(bindparam("rows", type_=Text), JSON)).table_valued(*columns, name="given")
+    return insert(table).from_select(names, select(*given.render_derived(with_types=True).c))
 
 
 Changed = Callable[[Any], Mapping[str, Any]]

@@ -25,6 +25,7 @@ __all__ = [
     "may_retry",
     "now_ns",
     "reading",
+    "snapshot",
     "writing",
 ]
 
@@ -83,6 +84,15 @@ def _begin_sqlite(connection: Connection) -> None:
 def reading(engine: Engine) -> Iterator[Connection]:
     """A transaction that only reads. Raises UnavailableError."""
     with _translated(), engine.connect() as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """A transaction that sees one moment, whatever is written meanwhile. Raises UnavailableError."""
+    with reading(engine) as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
         yield connection
 
 

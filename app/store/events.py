@@ -6,9 +6,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, bindparam, func, insert, or_, select
 
+from app.domain.chain import EVENT
 from app.domain.changes import TagKey
 from app.domain.events import Event, Order, Report, Scope, TagEvent, provenance
+from app.store import links
 from app.store.dialect import listed, one_of, row_of, rows
+from app.store.head import Head
 from app.store.schema import events
 
 ALWAYS_NS = 2**63 - 1
@@ -45,8 +48,18 @@ def received_at(connection: Connection, origin: str, event_id: str) -> int | Non
     return connection.execute(query).scalar_one_or_none()
 
 
-def add(connection: Connection, new: Sequence[Event]) -> None:
-    connection.execute(_INSERT, [_values(event) for event in new])
+def place(connection: Connection, origin: str, event_id: str) -> tuple[int, int]:
+    """(when a stored event was received, its seq)."""
+    query = select(events.c.received_ns, events.c.seq).where(events.c.origin == origin, events.c.event_id == event_id)
+    row = connection.execute(query).one()
+    return row.received_ns, row.seq
+
+
+def add(connection: Connection, at: Head, new: Sequence[Event]) -> Head:
+    """Write events, numbered on from `at`, with their links; the head behind them."""
+    values = [_values(event) for event in new]
+    connection.execute(_INSERT, values)
+    return links.add(connection, at, EVENT, values)
 
 
 def _values(event: Event) -> dict[str, Any]:
@@ -167,6 +180,14 @@ def _of_tags(dialect: str) -> Select[Any]:
     return select(*_TAG_EVENT, events.c.registry, events.c.repository).where(
         row_of(dialect, _TAG), events.c.scope == Scope.TAG.value, events.c.received_ns <= bindparam("known")
     )
+
+
+def of_repository(connection: Connection, registry: str, repository: str) -> list[TagEvent]:
+    """All that was told of a repository's tags, in no order."""
+    query = select(*_TAG_EVENT).where(
+        events.c.registry == registry, events.c.repository == repository, events.c.scope.is_not(None)
+    )
+    return [_tag_event(row) for row in connection.execute(query)]
 
 
 def _tag_event(row: Any) -> TagEvent:

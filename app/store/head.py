@@ -1,19 +1,41 @@
 """The one row that makes ingest serial."""
 
+from dataclasses import dataclass
+
 from sqlalchemy import Connection, select, update
 
+from app.domain.chain import GENESIS
 from app.store.schema import head
 
 
-def lock(connection: Connection) -> int:
-    """Wait for the turn to write history; the last seq given out. SQLite's writer holds the lock already."""
-    return int(connection.execute(select(head.c.seq).where(head.c.id == 1).with_for_update()).scalar_one())
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last seq given out, and the chain up to it."""
+
+    seq: int
+    chain: bytes
 
 
-def advance(connection: Connection, seq: int) -> None:
-    connection.execute(update(head).where(head.c.id == 1).values(seq=seq))
+_READ = select(head.c.seq, head.c.chain).where(head.c.id == 1)
+_LOCK = _READ.with_for_update()
+
+
+def lock(connection: Connection) -> Head:
+    """Wait for the turn to write down events or actions. SQLite's writer holds the lock already."""
+    row = connection.execute(_LOCK).one()
+    return Head(row.seq, row.chain or GENESIS)
+
+
+def advance(connection: Connection, to: Head) -> None:
+    connection.execute(update(head).where(head.c.id == 1).values(seq=to.seq, chain=to.chain))
+
+
+def now(connection: Connection) -> Head:
+    """The head as it is, without waiting."""
+    row = connection.execute(_READ).one()
+    return Head(row.seq, row.chain or GENESIS)
 
 
 def last(connection: Connection) -> int:
     """The last seq given out, without waiting."""
-    return int(connection.execute(select(head.c.seq).where(head.c.id == 1)).scalar_one())
+    return now(connection).seq

@@ -1,14 +1,14 @@
-"""When each repository was first told of."""
+"""The repositories that were told of: which there are, and when each was first told of."""
 
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Executable, Select, select, union
 
 from app.domain.events import Event
 from app.store.dialect import row_of, rows, upsert
-from app.store.schema import repositories
+from app.store.schema import changes, events, repositories, tags
 
 _KEY = (repositories.c.registry, repositories.c.repository)
 _First = dict[tuple[str, str], tuple[int, int]]
@@ -47,3 +47,20 @@ def _load(dialect: str) -> Select[Any]:
 
 def _values(key: tuple[str, str], first: tuple[int, int]) -> dict[str, Any]:
     return {"registry": key[0], "repository": key[1], "first_ns": first[0], "first_seq": first[1]}
+
+
+def all_names(connection: Connection) -> list[tuple[str, str]]:
+    """(registry, repository) of every one that has an event, a change or a tag."""
+    told = select(events.c.registry, events.c.repository).where(events.c.scope.is_not(None))
+    written = (select(table.c.registry, table.c.repository) for table in (changes, tags))
+    return _sorted(connection, union(told, *written))
+
+
+def touched_after(connection: Connection, seq: int) -> list[tuple[str, str]]:
+    """Those of whose tags an event behind `seq` tells."""
+    told = select(events.c.registry, events.c.repository).where(events.c.scope.is_not(None), events.c.seq > seq)
+    return _sorted(connection, told.distinct())
+
+
+def _sorted(connection: Connection, query: Executable) -> list[tuple[str, str]]:
+    return sorted((row.registry, row.repository) for row in connection.execute(query))

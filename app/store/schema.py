@@ -34,6 +34,7 @@ head = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("seq", Big, nullable=False),
+    Column("chain", LargeBinary),  # NULL: there is no link yet
     comment="One row: the last seq given out. Its lock makes ingest serial (decision 2).",
 )
 
@@ -110,6 +111,30 @@ repositories = Table(
     Column("first_seq", Big, nullable=False),
     Index("ix_repositories_first", "first_ns", "registry", "repository"),
     comment="Every repository that was told of, and the earliest event that did: by time, then by seq.",
+)
+
+actions = Table(
+    "actions",
+    metadata,
+    Column("seq", Big, primary_key=True, autoincrement=False),
+    Column("time_ns", Big, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("verb", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    comment="What an operator did, append-only; seq is shared with events.",
+)
+
+links = Table(
+    "links",
+    metadata,
+    Column("seq", Big, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("form", Integer, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("marks", LargeBinary, nullable=False),
+    Column("chain", LargeBinary, nullable=False),
+    comment="What binds each event and action to all before it; outlives them.",
 )
 
 tags = Table(

@@ -50,8 +50,12 @@ def _state(row: Row[Any]) -> TagState:
 def save(connection: Connection, states: Mapping[TagKey, TagState]) -> None:
     """Write the present of each tag, in the order of their keys; a tag that was never seen has none."""
     seen = sorted((key for key, state in states.items() if state.seen), key=_sorting)
-    upsert(connection, tags, [_values(key, states[key]) for key in seen])
-    for key in sorted((key for key, state in states.items() if not state.seen), key=_sorting):
+    upsert(connection, tags, [derived(key, states[key]) for key in seen])
+    remove(connection, [key for key, state in states.items() if not state.seen])
+
+
+def remove(connection: Connection, keys: Collection[TagKey]) -> None:
+    for key in sorted(keys, key=_sorting):
         connection.execute(
             delete(tags).where(
                 tags.c.registry == key.registry, tags.c.repository == key.repository, tags.c.tag == key.tag
@@ -63,7 +67,16 @@ def _sorting(key: TagKey) -> tuple[str, str, str]:
     return key.registry, key.repository, key.tag
 
 
-def _values(key: TagKey, state: TagState) -> dict[str, Any]:
+def of_repository(connection: Connection, registry: str, repository: str) -> dict[TagKey, Mapping[str, Any]]:
+    """By key, the rows of a repository's tags as they are stored now."""
+    query = select(tags).where(tags.c.registry == registry, tags.c.repository == repository)
+    return {
+        TagKey(row.registry, row.repository, row.tag): dict(row._mapping) for row in connection.execute(query)
+    }
+
+
+def derived(key: TagKey, state: TagState) -> dict[str, Any]:
+    """The row of a tag, all of which follows from events."""
     return {
         "registry": key.registry,
         "repository": key.repository,

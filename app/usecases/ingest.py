@@ -72,20 +72,20 @@ def ingest(engine: Engine, parcels: Sequence[Parcel], policy: Policy) -> bool:
 
 
 def _take_in(connection: Connection, parcels: Sequence[Parcel], policy: Policy) -> bool:
-    seq = head.lock(connection)
+    at = head.lock(connection)
     found = _sort(connection, parcels)
-    numbered = [replace(event, seq=seq + ordinal) for ordinal, event in enumerate(found.new, 1)]
+    numbered = [replace(event, seq=at.seq + ordinal) for ordinal, event in enumerate(found.new, 1)]
     promised: list[str] = []
     if numbered:
         now_ns = max(parcel.received_ns for parcel in parcels)
-        events.add(connection, numbered)
+        at = events.add(connection, at, numbered)
         repositories.note(connection, numbered)
         promised = history.extend(connection, numbered, now_ns, policy.max_age_ns)
         if policy.pulls_fan_out:
             promised += [f"{outbox.EVENT}{event.seq}" for event in numbered if event.report.action == "pull"]
         outbox.add(connection, outbox.FAN_OUT, promised, now_ns)
         _promise_to_ask(connection, numbered, now_ns + ASK_AFTER_NS)
-        head.advance(connection, numbered[-1].seq)
+        head.advance(connection, at)
     heard.add(connection, _numbers(parcels))
     quarantine.add(connection, found.rejected)
     origins.count(connection, found.tallies)

@@ -2,7 +2,8 @@
 
 from app.domain.deliveries import EXPIRES_NS
 from app.domain.errors import TagtrailError
-from app.store import deliveries
+from app.store import actions, deliveries
+from app.store.actions import Action
 from app.store.engine import Engine, now_ns, writing
 from app.usecases.fan_out import new_id
 
@@ -13,17 +14,21 @@ class UnknownDeliveryError(TagtrailError):
         self.identity = identity
 
 
-def redeliver(engine: Engine, identity: str, *, as_new: bool = False) -> str:
-    """Make the delivery due now: the same id and bytes, or `as_new` the same bytes under a new id. The id."""
+def redeliver(engine: Engine, identity: str, by: str, *, as_new: bool = False) -> str:
+    """Make the delivery due now: the same id and bytes, or `as_new` the same bytes under a new id. The id.
+
+    `by` is who says so, as the log of actions names people.
+    """
     with writing(engine) as connection:
         found = deliveries.get(connection, identity)
         if found is None:
             raise UnknownDeliveryError(identity)
         now = now_ns(connection)
         expires_ns = now + EXPIRES_NS[found.purpose]
-        if not as_new:
+        sent = new_id() if as_new else identity
+        if as_new:
+            deliveries.copy(connection, identity, sent, now, expires_ns)
+        else:
             deliveries.again(connection, identity, now, expires_ns)
-            return identity
-        fresh = new_id()
-        deliveries.copy(connection, identity, fresh, now, expires_ns)
-        return fresh
+        actions.add(connection, Action(by, "delivery.redeliver", identity, {"sent": sent}))
+        return sent

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from app.domain.origins import Origin
 from app.envelopes import Received, parse
-from app.store import quarantine
+from app.store import actions, quarantine
+from app.store.actions import Action
 from app.store.engine import Engine, now_ns, reading, writing
 from app.usecases.ingest import Parcel, Policy, ingest
 
@@ -19,8 +20,11 @@ class Retried:
     why: str | None
 
 
-def retry(engine: Engine, identity: str, origin: Origin | None, policy: Policy) -> Retried:
-    """Take in what can be read of a quarantined body now; it is resolved if nothing of it is unreadable any more."""
+def retry(engine: Engine, identity: str, origin: Origin | None, policy: Policy, by: str) -> Retried:
+    """Take in what can be read of a quarantined body now; it is resolved if nothing of it is unreadable any more.
+
+    `by` is who says so, as the log of actions names people.
+    """
     with reading(engine) as connection:
         rejected = quarantine.get(connection, identity)
     if rejected is None:
@@ -32,8 +36,10 @@ def retry(engine: Engine, identity: str, origin: Origin | None, policy: Policy) 
     headers = json.loads(rejected.headers) if rejected.headers else {}
     found = parse(origin.kind, Received(rejected.body, headers), origin.expressions)
     ingest(engine, [Parcel(origin, found, rejected.received_ns)], policy)
-    if found.faults:
-        return Retried(identity, len(found.reports), found.faults[0])
+    retried = Retried(identity, len(found.reports), found.faults[0] if found.faults else None)
     with writing(engine) as connection:
-        quarantine.resolve(connection, identity, now_ns(connection))
-    return Retried(identity, len(found.reports), None)
+        if retried.why is None:
+            quarantine.resolve(connection, identity, now_ns(connection))
+        detail = {"events": retried.events, "stays": retried.why}
+        actions.add(connection, Action(by, "quarantine.retry", identity, detail))
+    return retried

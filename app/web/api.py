@@ -43,7 +43,7 @@ from app.store.queries.paging import CursorError, Page, Paging, every, line_of
 from app.store.queries.quarantine import QuarantineLine
 from app.usecases.redeliver import redeliver as send_again
 from app.web import openapi
-from app.web.callers import scope
+from app.web.callers import caller, scope
 from app.web.parameters import (
     MOST,
     ActivityParameters,
@@ -254,7 +254,7 @@ def _redeliverer(engine: Engine) -> Callable[[str], Response]:
             found = deliveries.one(connection, scope(), identity)
         if found is None:
             return problem(404, "there is no such delivery")
-        told = _json({"id": send_again(engine, found.delivery.id)})
+        told = _json({"id": send_again(engine, found.delivery.id, caller().name)})
         told.status_code = 202
         return told
 

@@ -151,7 +151,7 @@ def _redeliver(services: Services, identity: str) -> AnyResponse:
         found = deliveries.one(connection, scope(), identity)
     if found is None:
         abort(404, "there is no such delivery")
-    send_again(services.engine, found.delivery.id)
+    send_again(services.engine, found.delivery.id, caller().name)
     return redirect(url_for("pages.delivery", identity=found.delivery.id), 303)
 
 

@@ -223,7 +223,7 @@ def test_a_redelivery_sends_the_same_id_and_bytes(waiting: Stage, first: int) ->
     waiting.listener.reply(Reply(first), Reply(200))
     waiting.deliver()
     (row,) = waiting.deliveries()
-    assert redeliver(waiting.engine, row.id) == row.id
+    assert redeliver(waiting.engine, row.id, "os:alice") == row.id
     assert waiting.deliver() == 1
     one, other = waiting.told()
     assert without_time(one) == without_time(other)
@@ -235,7 +235,7 @@ def test_a_redelivery_sends_the_same_id_and_bytes(waiting: Stage, first: int) ->
 def test_a_redelivery_as_new_has_an_id_of_its_own(waiting: Stage) -> None:
     waiting.deliver()
     (old,) = waiting.deliveries()
-    fresh = redeliver(waiting.engine, old.id, as_new=True)
+    fresh = redeliver(waiting.engine, old.id, "os:alice", as_new=True)
     assert fresh != old.id
     waiting.deliver()
     one, other = deploys(waiting.listener)
@@ -254,7 +254,7 @@ def test_what_somebody_asked_for_is_tried_until_it_is_told(stage: Stage, as_new:
     assert stage.deliver() == 0
     (row,) = stage.deliveries()
     assert row.status == "superseded"
-    asked = redeliver(stage.engine, row.id, as_new=as_new)
+    asked = redeliver(stage.engine, row.id, "os:alice", as_new=as_new)
     stage.listener.reply(Reply(500), Reply(200))
     assert stage.deliver() == 1
     with writing(stage.engine) as connection:
@@ -269,7 +269,7 @@ def test_what_somebody_asked_for_is_tried_until_it_is_told(stage: Stage, as_new:
 def test_a_redelivery_in_mid_attempt_is_not_lost(waiting: Stage) -> None:
     held = claim(waiting, now(waiting))
     assert held is not None
-    redeliver(waiting.engine, held.id)
+    redeliver(waiting.engine, held.id, "os:alice")
     assert not finish(waiting, held, Next(Status.DEAD, "HTTP 410"))
     assert waiting.deliver() == 1
     assert [row.status for row in waiting.deliveries()] == ["delivered"]
@@ -278,7 +278,7 @@ def test_a_redelivery_in_mid_attempt_is_not_lost(waiting: Stage) -> None:
 def test_a_delivery_that_does_not_exist_is_told(stage: Stage) -> None:
     for as_new in (False, True):
         with pytest.raises(UnknownDeliveryError, match="no delivery 'msg_x'"):
-            redeliver(stage.engine, "msg_x", as_new=as_new)
+            redeliver(stage.engine, "msg_x", "os:alice", as_new=as_new)
 
 
 # Side by side

@@ -24,7 +24,7 @@ def quarantined(engine: Engine, body: bytes) -> str:
 
 def test_what_can_be_read_now_is_taken_in_and_resolved(engine: Engine) -> None:
     identity = quarantined(engine, READABLE)
-    done = retry(engine, identity, ORIGIN, POLICY)
+    done = retry(engine, identity, ORIGIN, POLICY, "os:alice")
     assert (done.events, done.why) == (1, None)
     with reading(engine) as connection:
         assert quarantine.unresolved(connection) == []
@@ -33,8 +33,8 @@ def test_what_can_be_read_now_is_taken_in_and_resolved(engine: Engine) -> None:
 
 def test_twice_is_once(engine: Engine) -> None:
     identity = quarantined(engine, READABLE)
-    retry(engine, identity, ORIGIN, POLICY)
-    retry(engine, identity, ORIGIN, POLICY)
+    retry(engine, identity, ORIGIN, POLICY, "os:alice")
+    retry(engine, identity, ORIGIN, POLICY, "os:alice")
     with reading(engine) as connection:
         assert connection.execute(select(func.count()).select_from(schema.events)).scalar_one() == 1
 
@@ -44,7 +44,7 @@ def test_twice_is_once(engine: Engine) -> None:
 )
 def test_what_stays_says_why(engine: Engine, body: bytes, origin: Origin | None, why: str) -> None:
     identity = quarantined(engine, body)
-    done = retry(engine, identity, origin, POLICY)
+    done = retry(engine, identity, origin, POLICY, "os:alice")
     assert done.why is not None
     assert why in done.why
     with reading(engine) as connection:

@@ -1,0 +1,191 @@
+"""`tagtrail audit`: whether what was written down is still what it was."""
+
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import click
+
+from app.cli.asking import as_json, asking, listing
+from app.cli.context import Context, pass_context
+from app.cli.progress import Progress
+from app.cli.recorded import recorded
+from app.cli.tables import When, print_json, print_table
+from app.domain.checkpoints import Checkpoint, PublicKey, SigningKey, read_checkpoints, without_repeats
+from app.domain.plain import plain
+from app.settings import ConfigurationError
+from app.settings.keys import signing_key
+from app.settings.operator import operator
+from app.settings.origins_folder import write_private
+from app.store import actions
+from app.store.actions import Action
+from app.usecases import checkpoint as checkpoints
+from app.usecases.rebuild import Rebuilt
+from app.usecases.rebuild import rebuild as rebuild_history
+from app.usecases.verify import Verdict
+from app.usecases.verify import verify as verify_all
+
+CONSISTENT = (
+    "No checkpoint was given: this shows that the database agrees with itself, not that nobody wrote all of it anew "
+    "or cut its end. `tagtrail audit checkpoint` makes one; keep it elsewhere."
+)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+class _PublicKey(click.ParamType[PublicKey]):
+    name = "key"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> PublicKey:
+        try:
+            path = Path(str(value))
+            return PublicKey.parse(path.read_text(encoding="utf-8") if path.is_file() else str(value))
+        except (ValueError, OSError) as error:
+            self.fail(str(error), param, ctx)
+
+
+PUBLIC_KEY = _PublicKey()
+
+
+@click.group()
+def audit() -> None:
+    """Whether the log of events and actions, and the history made of it, are what they were."""
+
+
+@audit.command()
+@click.option("--since-seq", type=click.IntRange(0), metavar="N", help="Take what came up to this seq for true.")
+@click.option("--checkpoint", "files", multiple=True, type=FILE, help="What was signed earlier; may be given often.")
+@click.option("--public", type=PUBLIC_KEY, help="Whose signatures count: a key or its file.  [default: of DATA]")
+@as_json
+@pass_context
+def verify(
+    context: Context, since_seq: int | None, files: tuple[Path, ...], public: PublicKey | None, as_json: bool
+) -> None:
+    """Walk the chain, fold history again, and name the first row that was changed, removed or added.
+
+    The status is 1 if there is one.
+    """
+    with asking(context):
+        pass  # there is a database to ask
+    signed = _read(files, public or signing_key(context.settings).public) if files else []
+    with closing(Progress()) as progress:
+        verdict = verify_all(context.engine, progress, since_seq, signed)
+    if as_json:
+        print_json(plain(verdict) | {"proves": "agreement with checkpoints" if signed else "internal consistency"})
+    else:
+        _tell(verdict, since_seq)
+    sys.exit(bool(verdict.findings))
+
+
+def _read(files: tuple[Path, ...], key: PublicKey) -> list[Checkpoint]:
+    return without_repeats(
+        checkpoint for file in files for checkpoint in read_checkpoints(file.read_text(encoding="utf-8"), key)
+    )
+
+
+def _tell(verdict: Verdict, since_seq: int | None) -> None:
+    for finding in verdict.findings:
+        click.echo(f"FOUND  {finding}")
+    if since_seq is not None:
+        click.echo(f"Taken for true: everything up to seq {since_seq}.")
+    if verdict.before:
+        click.echo(f"{verdict.before} rows are older than the chain, which begins at seq {verdict.first}.")
+    if verdict.findings:
+        return
+    if verdict.last < verdict.first:
+        click.echo("Nothing was written down behind that yet." if since_seq is not None else "There is no chain yet.")
+    else:
+        click.echo(f"The chain from seq {verdict.first} to {verdict.last} is whole: {verdict.chain}")
+    click.echo(f"The history of {verdict.repositories} repositories is what its events give.")
+    if verdict.checkpoints:
+        click.echo(f"It agrees with {verdict.checkpoints} checkpoints.")
+    else:
+        click.echo(CONSISTENT)
+
+
+@audit.command()
+@pass_context
+def key(context: Context) -> None:
+    """Make the key that signs checkpoints, if there is none, and print its public half.
+
+    Keep the public half elsewhere: it is what `verify-checkpoint` needs.
+    """
+    settings = context.settings
+    path = settings.checkpoint_key
+    if not path.exists():
+        fresh = SigningKey.generate()
+        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with recorded(settings, Action(operator(), "audit.key", fresh.public.id, {"public": str(fresh.public)})):
+            write_private(path, fresh.secret + "\n", replace=False)
+    click.echo(str(signing_key(settings).public))
+
+
+@audit.command()
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Append it to this file.")
+@pass_context
+def checkpoint(context: Context, out: Path | None) -> None:
+    """Sign how far the chain has come: one line of JSON, to be kept elsewhere."""
+    with asking(context):
+        pass  # there is a database to ask
+    line = checkpoints.sign(context.engine, signing_key(context.settings)).line
+    if out is None:
+        click.echo(line)
+    else:
+        checkpoints.append(out, line)
+
+
+@audit.command("verify-checkpoint")
+@click.argument("file", type=FILE)
+@click.option("--public", required=True, type=PUBLIC_KEY, help="Whose signatures count: a key or its file.")
+def verify_checkpoint(file: Path, public: PublicKey) -> None:
+    """Check the signatures in FILE and that the chain only ever grew; asks no database."""
+    found = read_checkpoints(file.read_text(encoding="utf-8"), public)
+    if not found:
+        raise ConfigurationError(f"{file}: there is no checkpoint in it")
+    last = found[-1]
+    click.echo(f"{len(found)} checkpoints are signed with the key {public.id}; the last: seq {last.seq} at {last.time}")
+
+
+@audit.command()
+@click.option("--dry-run", is_flag=True, help="Say what would be written, and write nothing.")
+@as_json
+@pass_context
+def rebuild(context: Context, dry_run: bool, as_json: bool) -> None:
+    """Make changes and tags again from the stored events: the same rows, with the same ids. Starts nothing.
+
+    It can be stopped and begun again.
+    """
+    with asking(context):
+        pass  # there is a database to ask
+    with closing(Progress()) as progress:
+        rebuilt = rebuild_history(
+            context.engine, operator(), lambda done, of: progress("repositories", done, of), dry_run=dry_run
+        )
+    if as_json:
+        print_json(rebuilt)
+    else:
+        _tell_rebuilt(rebuilt, "would be" if dry_run else "was")
+
+
+def _tell_rebuilt(rebuilt: Rebuilt, verb: str) -> None:
+    for finding in rebuilt.findings:
+        click.echo(f"{finding}")
+    click.echo(f"{rebuilt.repositories} repositories; {len(rebuilt.findings)} rows: {verb} put right", err=True)
+
+
+@audit.command()
+@listing
+@pass_context
+def log(context: Context, limit: int, as_json: bool) -> None:
+    """List what operators did, newest first."""
+    with asking(context) as connection:
+        found = actions.newest(connection, limit)
+    if as_json:
+        print_json([plain(one) for one in found])
+        return
+    print_table([
+        {
+            "seq": one.seq, "time": When(one.time_ns), "actor": one.actor, "verb": one.verb, "subject": one.subject,
+            "detail": ", ".join(f"{name}={value}" for name, value in one.detail.items()),
+        }
+        for one in found
+    ])

@@ -1,0 +1,158 @@
+"""Finds the first row that isn't what it was when it was written down (issue 3, 6)."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.domain.chain import ACTION, EVENT, GENESIS, Link, chained, differing
+from app.domain.checkpoints import Checkpoint
+from app.domain.errors import TagtrailError
+from app.store import head, links, repositories
+from app.store.engine import Connection, Engine, snapshot
+from app.store.head import Head
+from app.usecases.compare import Finding, compare
+
+BATCH = 2000
+
+Progress = Callable[[str, int, int], None]
+"""Told now and then: what is counted, how much of it is done, and of how much."""
+
+
+class NoSuchLinkError(TagtrailError):
+    def __init__(self, seq: int, first: int, last: int) -> None:
+        super().__init__(f"there is no link {seq} to begin behind; the chain goes from {first} to {last}")
+        self.seq = seq
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`first` and `last`: the seqs between which the chain was walked; `before`: rows older than the chain."""
+
+    first: int
+    last: int
+    chain: str
+    before: int
+    repositories: int
+    checkpoints: int
+    findings: tuple[Finding, ...]
+
+
+def verify(
+    engine: Engine, progress: Progress, since_seq: int | None = None, checkpoints: Sequence[Checkpoint] = ()
+) -> Verdict:
+    """Walk the chain behind `since_seq` (None: all of it), then fold history again and compare.
+
+    With `since_seq` the link there is taken for true, and only repositories of which something was told later are
+    compared. History is not compared where the chain is broken: events that were altered prove nothing of it.
+    """
+    with snapshot(engine) as connection:
+        until = head.now(connection)
+        begin = _begin(connection, until, since_seq)
+        older = links.rows_before(connection, begin.seq + 1) if since_seq is None else {}
+        findings = [
+            *_first(_walk(connection, begin, until, progress)), *_first(_contradicted(connection, checkpoints))
+        ]
+        if begin.seq == 0:
+            findings += [Finding(table, "before 1", "added") for table, count in older.items() if count]
+        names = _repositories(connection, since_seq)
+        if not findings:
+            findings += _first(_history(connection, names, progress))
+    counts = (sum(older.values()), len(names), len(checkpoints))
+    return Verdict(begin.seq + 1, until.seq, until.chain.hex(), *counts, tuple(findings))
+
+
+def _repositories(connection: Connection, since_seq: int | None) -> list[tuple[str, str]]:
+    if since_seq is None:
+        return repositories.all_names(connection)
+    return repositories.touched_after(connection, since_seq)
+
+
+def _first(findings: Iterator[Finding]) -> list[Finding]:
+    return [finding for finding, _ in zip(findings, range(1), strict=False)]
+
+
+def _begin(connection: Connection, until: Head, since_seq: int | None) -> Head:
+    """What is taken for true before the first link that is checked."""
+    first = links.first(connection)
+    begun_at = until.seq if first is None else first.seq - 1
+    if since_seq is None or since_seq == begun_at:
+        return Head(begun_at, GENESIS)
+    found = links.get(connection, since_seq)
+    if found is None:
+        raise NoSuchLinkError(since_seq, begun_at + 1, until.seq)
+    return Head(since_seq, found.chain)
+
+
+def _walk(connection: Connection, begin: Head, until: Head, progress: Progress) -> Iterator[Finding]:
+    """Findings in the order of seq; only the first one is sure to be where something was done."""
+    ends = links.ends(connection)
+    chain = begin.chain
+    for low in range(begin.seq, until.seq, BATCH):
+        high = min(low + BATCH, until.seq)
+        found = links.between(connection, low, high)
+        rows = {kind: links.rows_between(connection, kind, low, high) for kind in (EVENT, ACTION)}
+        for seq in range(low + 1, high + 1):
+            link = found.get(seq)
+            yield from _unlinked(seq, rows, ends) if link is None else _checked(link, rows, chain)
+            chain = link.chain if link else chain
+        progress("links", high - begin.seq, until.seq - begin.seq)
+    yield from _behind(until, ends)
+    if chain != until.chain:
+        yield Finding("head", "1", "changed", ("chain",))
+
+
+Rows = Mapping[str, Mapping[int, Mapping[str, Any]]]
+"""By kind and seq."""
+
+
+def _unlinked(seq: int, rows: Rows, ends: dict[str, int]) -> Iterator[Finding]:
+    """Every seq has a link. One that is missing was removed; behind the last link, it is the row that was added."""
+    added = [kind for kind in rows if seq in rows[kind]]
+    if added and seq > ends["links"]:
+        yield Finding(links.TABLE_NAMES[added[0]], str(seq), "added")
+    else:
+        yield Finding("links", str(seq), "removed")
+
+
+def _checked(link: Link, rows: Rows, chain: bytes) -> Iterator[Finding]:
+    """The link itself, then the row that it binds."""
+    key = str(link.seq)
+    if link.kind not in rows or link.chain != chained(
+        chain, (link.seq, link.kind, link.form), link.digest, link.marks
+    ):
+        yield Finding("links", key, "changed")
+        return
+    for kind in rows.keys() - {link.kind}:
+        if link.seq in rows[kind]:
+            yield Finding(links.TABLE_NAMES[kind], key, "added")
+    row = rows[link.kind].get(link.seq)
+    columns = differing(link, row) if row else None
+    if row is None:  # a row that retention may take will be told here from one that was removed
+        yield Finding(links.TABLE_NAMES[link.kind], key, "removed")
+    elif columns is not None:
+        yield Finding(links.TABLE_NAMES[link.kind], key, "changed", columns)
+
+
+def _behind(until: Head, ends: dict[str, int]) -> Iterator[Finding]:
+    """Nothing may stand behind the head."""
+    if ends["links"] > until.seq:
+        yield Finding("head", "1", "changed", ("seq",))
+    for table, seq in ends.items():
+        if seq > until.seq:
+            yield Finding(table, str(seq), "added")
+
+
+def _contradicted(connection: Connection, checkpoints: Sequence[Checkpoint]) -> Iterator[Finding]:
+    """What the chain was when it was signed, it still has to be."""
+    for checkpoint in checkpoints:
+        found = links.get(connection, checkpoint.seq)
+        if found is None:
+            yield Finding("links", str(checkpoint.seq), "removed")
+        elif found.chain != checkpoint.chain:
+            yield Finding("links", str(checkpoint.seq), "changed", ("chain",))
+
+
+def _history(connection: Connection, names: Sequence[tuple[str, str]], progress: Progress) -> Iterator[Finding]:
+    for done, (registry, repository) in enumerate(names, 1):
+        yield from compare(connection, registry, repository).findings
+        progress("repositories", done, len(names))
