@@ -1,0 +1,45 @@
+"""Our own registry's events, and how far each endpoint has come."""
+
+from sqlalchemy import Column, Index, Integer, LargeBinary, Table, Text, text
+
+from app.store.schema.base import Big, metadata
+
+journal_head = Table(
+    "journal_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("journal", Text, nullable=False),
+    Column("seq", Big, nullable=False),
+    comment="One row: this journal's name and the last number given out; its lock orders settling.",
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("id", Big, primary_key=True, autoincrement=True),
+    Column("operation", Text, nullable=False),
+    Column("seq", Big),
+    Column("repository", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("media_type", Text),
+    Column("fact", LargeBinary, nullable=False),
+    Column("event", LargeBinary, nullable=False),
+    Column("opened_ns", Big, nullable=False),
+    Index("uq_journal_seq", "seq", unique=True, sqlite_where=text("seq IS NOT NULL"),
+          postgresql_where=text("seq IS NOT NULL")),
+    Index("ix_journal_open", "operation", sqlite_where=text("seq IS NULL"), postgresql_where=text("seq IS NULL")),
+    comment="Our registry's own events; without a seq it is an intent that nobody has settled yet (decision 13).",
+)
+
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("endpoint", Text, primary_key=True),
+    Column("seq", Big, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("next_try_ns", Big, nullable=False),
+    Column("leased_until_ns", Big, nullable=False),
+    Column("fence", Integer, nullable=False),
+    Column("last_answer", Text),
+    comment="How far each notification endpoint has come in the journal, and who is sending to it now.",
+)
