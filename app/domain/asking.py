@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from app.domain.digests import Descriptor
-from app.domain.events import Event, Provenance, Report, Scope
+from app.domain.events import MADE_UP, Event, Provenance, Report, Scope
 from app.domain.origins import ASKING, Origin
 from app.domain.times import SECOND_NS, rfc3339
 
@@ -30,7 +30,8 @@ def asking(registry: str) -> Origin:
 def lacks_digest(event: Event) -> bool:
     """Whether its registry has to be asked where the tag points that `event` says was pushed."""
     report = event.report
-    return report.action == "push" and bool(report.repository and report.tag) and report.digest is None
+    named = report.repository not in ("", MADE_UP) and bool(report.tag)
+    return report.action == "push" and named and report.digest is None
 
 
 def resolved(cause: Event, found: Descriptor, asked_ns: int) -> Report:

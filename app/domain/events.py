@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 ACTIONS = ("push", "pull", "mount", "delete", "observe")
@@ -102,12 +102,16 @@ MAX_AHEAD_NS = 24 * 3600 * 1_000_000_000
 """A source's clock may run ahead this much before its time counts as one that can't be true."""
 
 
+TIME_MISSING, TIME_IMPLAUSIBLE = "time-missing", "time-implausible"
+"""Flags of events whose time is that of their receipt."""
+
+
 def accepted_time(claimed_ns: int | None, received_ns: int) -> tuple[int, tuple[str, ...]]:
     """The time that an event gets for good, and a flag where it isn't the source's own (decision 5)."""
     if claimed_ns is None:
-        return received_ns, ("time-missing",)
+        return received_ns, (TIME_MISSING,)
     if not MIN_TIME_NS <= claimed_ns <= received_ns + MAX_AHEAD_NS:
-        return received_ns, ("time-implausible",)
+        return received_ns, (TIME_IMPLAUSIBLE,)
     return claimed_ns, ()
 
 
@@ -137,6 +141,8 @@ class Event:
         return Order(self.time_ns, self.report.sequence or 0, self.event_id, self.origin)
 
 
+MADE_UP = "tagtrail/doctor"
+"""The repository of the events that `tagtrail origin doctor` makes up: they are kept, and have no part in history."""
 BODY_ID = "body:"
 """Prefix of the id of an event to which its source gave none; the digest of its bytes follows, and when it came."""
 
@@ -149,4 +155,6 @@ def accept(report: Report, origin: str, registries: tuple[str, ...], received_ns
     if report.ordinal is not None:
         event_id = f"{event_id}#{report.ordinal}"
     flags = (*report.flags, *time_flags, *host_flags)
+    if report.repository == MADE_UP:
+        report, flags = replace(report, scope=None), (*flags, "made-up")
     return Event(origin, event_id, registry, time_ns, received_ns, flags, report)

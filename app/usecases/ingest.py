@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from app.domain.asking import lacks_digest
-from app.domain.events import Event, accept
+from app.domain.events import MADE_UP, Event, accept
 from app.domain.filters import is_unheard
 from app.domain.origins import Origin
 from app.envelopes import Reading, Received
@@ -35,6 +35,12 @@ class Parcel:
     received_ns: int
     rejected: Rejected | None = None
 
+    @property
+    def made_up(self) -> bool:
+        """Whether the doctor sent it, and not the registry: then it is no sign that the registry is alive."""
+        reports = self.reading.reports
+        return bool(reports) and all(report.repository == MADE_UP for report in reports)
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -50,9 +56,10 @@ class _Sorted:
     rejected: list[Rejected] = field(default_factory=list)
     tallies: dict[str, Tally] = field(default_factory=dict)
 
-    def tally(self, origin: str, received_ns: int) -> Tally:
-        found = self.tallies.setdefault(origin, Tally())
-        found.last_received_ns = max(found.last_received_ns, received_ns)
+    def tally(self, parcel: Parcel) -> Tally:
+        """Where to count what is in `parcel`; nowhere that is kept, if it is made up."""
+        found = Tally() if parcel.made_up else self.tallies.setdefault(parcel.origin.name, Tally())
+        found.last_received_ns = max(found.last_received_ns, parcel.received_ns)
         return found
 
 
@@ -117,7 +124,7 @@ def _sort(connection: Connection, parcels: Sequence[Parcel]) -> _Sorted:
     told = [_accepted(connection, parcel, named) for parcel in parcels]
     seen = events.known(connection, _ids(told))
     for parcel, accepted in zip(parcels, told, strict=True):
-        tally = found.tally(parcel.origin.name, parcel.received_ns)
+        tally = found.tally(parcel)
         tally.ignored += len(parcel.reading.reports) - len(accepted)
         if parcel.rejected is not None:
             found.rejected.append(parcel.rejected)

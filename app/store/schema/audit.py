@@ -68,6 +68,7 @@ events = Table(
     Index("ix_events_time", "time_ns", "seq"),
     Index("ix_events_pulls", "time_ns", "seq", sqlite_where=text("action = 'pull'"),
           postgresql_where=text("action = 'pull'")),
+    Index("ix_events_origin", "origin", "seq"),
     Index("ix_events_repository_time", "registry", "repository", "time_ns", "seq"),
     Index("ix_events_digest", "digest", "time_ns", "seq", sqlite_where=text("digest IS NOT NULL"),
           postgresql_where=text("digest IS NOT NULL")),
