@@ -6,7 +6,7 @@ from typing import Any
 from app.domain.times import rfc3339
 
 _MOMENT = "_ns"
-_SPANS = ("duration_ns",)
+_SPANS = ("duration_ns", "lag_ns", "ahead_ns")
 
 
 def plain(value: Any) -> Any:
