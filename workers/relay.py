@@ -13,11 +13,12 @@ from app import bootstrap
 from app.domain.errors import TagtrailError
 from app.domain.times import SECOND_NS
 from app.queue.jobs import JOBS, Bell, Lane
-from app.settings import Settings, load
+from app.settings import ConfigurationError, Settings, load
 from app.store import cursors, deliveries, head, journal, outbox
 from app.store.engine import Engine, UnavailableError, now_ns, reading
 from app.usecases.settle_leftovers import settle_leftovers
 from workers.lanes import Lanes
+from workers.silence import Watch
 
 if TYPE_CHECKING:
     from app.registry.locks import Locks
@@ -30,6 +31,7 @@ EVERY_S = 0.5
 LEFTOVERS_EVERY_S = 10.0
 CHECKPOINT_AGAIN_S = 60.0
 """After one that could not be left where it should go."""
+WATCH_EVERY_S = 5.0
 
 
 @dataclass(slots=True)
@@ -46,6 +48,8 @@ class Relay:
     leftovers_at: float = 0.0
     checkpoint_at: float = 0.0
     lanes: Lanes = field(default_factory=Lanes)
+    watch: Watch | None = None
+    watch_at: float = 0.0
 
     def round(self) -> None:
         """One look at everything that may be due."""
@@ -71,6 +75,10 @@ class Relay:
         if self.export is not None and time.monotonic() >= self.checkpoint_at:
             self.checkpoint_at = time.monotonic() + self.export.every_ns / SECOND_NS
             self.lanes.drain("checkpoint", self._checkpoint)
+        if self.watch is not None and time.monotonic() >= self.watch_at:
+            self.watch_at = time.monotonic() + WATCH_EVERY_S
+            with reading(self.engine) as connection:
+                self.watch.look(connection)
 
     def _checkpoint(self) -> None:
         """Beside the rounds: a slow address holds up no bell."""
@@ -97,6 +105,7 @@ def start(settings: Settings) -> Relay:
         forwards={one.cursor: name for name, one in bootstrap.make_forwards(settings).items()},
         registry=looked_at,
         export=bootstrap.make_export(settings),
+        watch=Watch(settings.origins),
     )
 
 
@@ -108,7 +117,7 @@ def run(relay: Relay) -> None:
     while not stop.is_set():
         try:
             relay.round()
-        except UnavailableError as error:
+        except (UnavailableError, ConfigurationError) as error:
             log.warning("%s", error)
         stop.wait(EVERY_S)
 

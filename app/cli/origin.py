@@ -10,15 +10,20 @@ from app.cli.asking import asking
 from app.cli.context import Context, pass_context
 from app.cli.pasting import OIDC, check_can_prove, pasted, side
 from app.cli.recorded import recorded
+from app.domain.access import EVERYTHING
+from app.domain.origins import is_silent
+from app.domain.plain import plain
+from app.domain.times import rfc3339
 from app.envelopes import KINDS
 from app.settings import ConfigurationError, Settings, load
 from app.settings.load import check_causes
 from app.settings.operator import operator
 from app.settings.origins_folder import LOCAL, write_private
 from app.settings.proofs import ProofKind
+from app.settings.sections import OriginSection
 from app.store.actions import Action
-from app.store.heard import gaps
-from app.store.origins import all_tallies
+from app.store.engine import now_ns
+from app.store.queries.origins import OriginFacts, facts
 
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?")
 
@@ -70,32 +75,37 @@ def _keep(settings: Settings, name: str, text: str) -> str:
 @pass_context
 def list_(context: Context, as_json: bool) -> None:
     """All origins, and what has come from each."""
-    settings = context.settings
+    sections = dict(sorted(context.settings.origins.all().items()))
     with asking(context) as connection:
-        tallies = all_tallies(connection)
-        missed = gaps(connection)
-    rows = []
-    for name, section in sorted(settings.origins.all().items()):
-        tally = tallies.get(name)
-        rows.append(
-            {
-                "origin": name,
-                "kind": section.kind,
-                "registries": list(section.registries or (name,)),
-                "proof": f"none: {section.insecure}" if section.insecure else section.proof,
-                "events": tally.events if tally else 0,
-                "repeats": tally.repeats if tally else 0,
-                "quarantined": tally.quarantined if tally else 0,
-                "ignored": tally.ignored if tally else 0,
-                "gaps": sum(gap.upto - gap.after for gap in missed if gap.origin == name),
-            }
-        )
+        known, now = facts(connection, EVERYTHING, sections), now_ns(connection)
+    rows = [_row(section, found, now) for section, found in zip(sections.values(), known, strict=True)]
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        told = [row | {"newest": plain(found.newest)} for row, found in zip(rows, known, strict=True)]
+        click.echo(json.dumps(told, indent=2))
         return
     from app.cli.tables import print_table
 
     print_table(rows)
+
+
+def _row(section: OriginSection, found: OriginFacts, now: int) -> dict[str, object]:
+    """`silent_since` is None for one that isn't, and for one of which nothing is expected."""
+    heard_ns, expected_ns = found.heard_ns, section.expect_every
+    heard = rfc3339(heard_ns, 0) if heard_ns is not None else None
+    silent = expected_ns is not None and is_silent(heard_ns or 0, expected_ns, now)
+    return {
+        "origin": found.origin,
+        "kind": section.kind,
+        "registries": list(section.registries or (found.origin,)),
+        "proof": f"none: {section.insecure}" if section.insecure else section.proof,
+        "events": found.events,
+        "repeats": found.repeats,
+        "quarantined": found.quarantined,
+        "ignored": found.ignored,
+        "gaps": found.gaps,
+        "heard": heard,
+        "silent_since": (heard or "never heard") if silent else None,
+    }
 
 
 @origin.command()
@@ -107,6 +117,21 @@ def show(name: str) -> None:
         known = ", ".join(sorted(settings.origins.all())) or "none yet"
         raise ConfigurationError(f"no origin is called {name!r}; there are: {known}")
     click.echo(_pasted(settings, name))
+
+
+@origin.command()
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="One object.")
+@pass_context
+def doctor(context: Context, name: str, as_json: bool) -> None:
+    """What to paste on an origin's side, with its secret, and whether made-up events of its kind arrive.
+
+    The status is 1 if they don't. They have no part in history and start nothing.
+    """
+    from app.cli.doctor import diagnose
+
+    if not diagnose(context, name, as_json=as_json):
+        click.get_current_context().exit(1)
 
 
 @origin.command()

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from app.settings import ConfigurationError
@@ -11,23 +11,29 @@ from app.settings.proofs import Auth, Basic, Header, Hmac, Oidc, ProofKind
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A registry's side: the proof that it can give, and the place of its webhooks."""
+    """A registry's side: the proof that it can give, and the place of its webhooks.
+
+    `timeout_ms`: how long it waits for an answer by its own defaults, as documented (distribution's notifications,
+    Harbor's job service, GitHub's webhooks, Gitea's DELIVER_TIMEOUT, EventBridge's API destinations, Pub/Sub's
+    acknowledgement deadline); None where that is not known.
+    """
 
     proof: ProofKind
     place: str
+    timeout_ms: int | None = None
 
 
 SIDES: Mapping[str, Side] = {
-    "distribution": Side("bearer", "config.yml"),
+    "distribution": Side("bearer", "config.yml", 1000),
     "acr": Side("bearer", "az acr webhook create --uri URL --headers HEADER=VALUE --actions push delete"),
     "aliyun": Side("path", "the repository's Triggers"),
     "angos": Side("angos", "an event webhook of its configuration"),
     "dockerhub": Side("path", "the repository's Webhooks"),
-    "ecr": Side("header", "EventBridge: a connection with this API key, an API destination, a rule for `aws.ecr`"),
-    "gar": Side("oidc", "Pub/Sub: a push subscription with authentication to the topic `gcr`"),
-    "ghcr": Side("github", "Settings, Webhooks; content type application/json, event Packages"),
-    "gitea": Side("gitea", "Settings, Webhooks; content type application/json, event Package"),
-    "harbor": Side("bearer", "the project's Webhooks; the header's value goes into Auth Header"),
+    "ecr": Side("header", "EventBridge: a connection with this API key, API destination, rule for `aws.ecr`", 5000),
+    "gar": Side("oidc", "Pub/Sub: a push subscription with authentication to the topic `gcr`", 10_000),
+    "ghcr": Side("github", "Settings, Webhooks; content type application/json, event Packages", 10_000),
+    "gitea": Side("gitea", "Settings, Webhooks; content type application/json, event Package", 5000),
+    "harbor": Side("bearer", "the project's Webhooks; the header's value goes into Auth Header", 3000),
     "jfrog": Side("jfrog", "Administration, Webhooks; Docker events, with the secret signing or not"),
     "msr": Side("path", "the repository's Webhooks"),
     "nexus": Side("nexus", "Capabilities, Webhook: Repository; event component"),
@@ -68,7 +74,7 @@ def pasted(kind: str, url: str, auth: Auth | None) -> str:
     """The text to paste or to type over there. Holds the secret: for printing on request only."""
     if auth is not None and auth.kind == "path":
         url = f"{url}/{auth.secrets[0]}"
-    headers = _headers(auth)
+    headers = fixed_headers(auth)
     if kind == "distribution":
         return _endpoint(url, headers)
     fields = {"URL": url, **{f"header {name}": value for name, value in headers.items()}, **_fields(auth)}
@@ -76,15 +82,16 @@ def pasted(kind: str, url: str, auth: Auth | None) -> str:
     return "\n".join([f"{side(kind).place}:", *(f"  {name:<{width}}{value}" for name, value in fields.items())])
 
 
-def _headers(auth: Auth | None) -> Mapping[str, str]:
-    """The fixed headers that prove a sender, if that is how it does."""
+def fixed_headers(auth: Auth | None, known: Callable[[str], str] = str) -> Mapping[str, str]:
+    """The fixed headers that prove a sender, if that is how it does. `known` says what a reference stands for."""
+    secret = known(first_secret(auth))
     match auth.section if auth else None:
         case Basic(username=username):
-            packed = base64.b64encode(f"{username}:{_secret(auth)}".encode()).decode()
+            packed = base64.b64encode(f"{known(username)}:{secret}".encode()).decode()
             return {"Authorization": f"Basic {packed}"}
         case Header(name=name):
-            return {name: _secret(auth)}
-    return {"Authorization": f"Bearer {_secret(auth)}"} if auth and auth.kind == "bearer" else {}
+            return {name: secret}
+    return {"Authorization": f"Bearer {secret}"} if auth and auth.kind == "bearer" else {}
 
 
 def _fields(auth: Auth | None) -> Mapping[str, str]:
@@ -93,17 +100,17 @@ def _fields(auth: Auth | None) -> Mapping[str, str]:
         return {}
     match auth.section:
         case Basic(username=username):
-            return {"or username": username, "and password": _secret(auth)}
+            return {"or username": username, "and password": first_secret(auth)}
         case Hmac() as how:
             form = f"{how.header}: {how.prefix}<HMAC-{how.algorithm.upper()} of the body in {how.encoding}>"
-            return {"secret": _secret(auth), "signature": form}
+            return {"secret": first_secret(auth), "signature": form}
         case Oidc() as how:
             return {"audience": how.audience, "account": how.email or "any"}
-    return {"secret": _secret(auth)}
+    return {"secret": first_secret(auth)}
 
 
-def _secret(auth: Auth | None) -> str:
-    return auth.secrets[0] if auth else ""
+def first_secret(auth: Auth | None) -> str:
+    return auth.secrets[0] if auth and auth.secrets else ""
 
 
 def _endpoint(url: str, headers: Mapping[str, str]) -> str:

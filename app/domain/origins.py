@@ -47,3 +47,8 @@ class Origin:
     registries: tuple[str, ...]
     unheard: Unheard = field(default_factory=Unheard)
     expressions: Expressions | None = None
+
+
+def is_silent(heard_ns: int, expect_every_ns: int, now_ns: int) -> bool:
+    """Whether a sender of which something is expected every so often was heard too long ago."""
+    return now_ns - heard_ns > expect_every_ns

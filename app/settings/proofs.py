@@ -24,8 +24,8 @@ def _header_name(text: str) -> str:
     return text
 
 
-def _user(text: str) -> str:
-    if ":" in text:
+def _user(text: str, info: ValidationInfo) -> str:
+    if is_known(info) and ":" in text:
         raise ValueError("a username has no colon")
     return text
 

@@ -46,6 +46,8 @@ class MappingSection(Section):
 
 
 class OriginSection(Section):
+    """`expect_every`: longer without a word from it is alarming."""
+
     kind: Literal[
         "acr",
         "aliyun",
@@ -70,6 +72,7 @@ class OriginSection(Section):
     auth: Auth | None = None
     insecure: str | None = None
     ignore: IgnoreOfOrigin = IgnoreOfOrigin()
+    expect_every: Annotated[Duration, Field(gt=0)] | None = None
 
     @model_validator(mode="after")
     def _proves_or_says_why_not(self) -> Self:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, Select, and_, bindparam, func, insert, o
 
 from app.domain.chain import EVENT
 from app.domain.changes import TagKey
-from app.domain.events import Event, Order, Report, Scope, TagEvent, provenance
+from app.domain.events import MADE_UP, Event, Order, Report, Scope, TagEvent, provenance
 from app.store import links
 from app.store.dialect import listed, one_of, row_of, rows
 from app.store.head import Head
@@ -201,7 +201,7 @@ def _flags(row: Any) -> tuple[str, ...]:
 
 
 def repositories_of(connection: Connection, registry: str) -> list[str]:
-    """Every repository of which something was told. Steps along the index, as no database does for DISTINCT."""
+    """Every repository of which something was told that isn't made up. Steps along the index, as no database does for DISTINCT."""
     first = select(func.min(events.c.repository).label("name")).where(
         events.c.registry == registry, events.c.repository != ""
     )
@@ -210,7 +210,8 @@ def repositories_of(connection: Connection, registry: str) -> list[str]:
         events.c.registry == registry, events.c.repository > names.c.name
     )
     names = names.union_all(select(following.scalar_subquery()).where(names.c.name.is_not(None)))
-    return list(connection.execute(select(names.c.name).where(names.c.name.is_not(None))).scalars())
+    found = connection.execute(select(names.c.name).where(names.c.name.is_not(None), names.c.name != MADE_UP))
+    return list(found.scalars())
 
 
 def has_news_since(connection: Connection, key: TagKey, time_ns: int) -> bool:

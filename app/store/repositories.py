@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, Select, select, union
 
-from app.domain.events import Event
+from app.domain.events import MADE_UP, Event
 from app.store.dialect import row_of, rows, upsert
 from app.store.schema import changes, events, repositories, tags
 
@@ -28,7 +28,7 @@ def note(connection: Connection, new: Sequence[Event]) -> None:
 def _earliest(new: Sequence[Event]) -> _First:
     told: _First = {}
     for event in new:
-        if event.report.repository:
+        if event.report.repository not in ("", MADE_UP):
             key, first = (event.registry, event.report.repository), (event.time_ns, event.seq)
             told[key] = min(told.get(key, first), first)
     return told
