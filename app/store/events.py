@@ -201,7 +201,9 @@ def _flags(row: Any) -> tuple[str, ...]:
 
 
 def repositories_of(connection: Connection, registry: str) -> list[str]:
-    """Every repository of which something was told that isn't made up. Steps along the index, as no database does for DISTINCT."""
+    """Every repository of which something was told, but the made-up one. Steps along the index, as no database does for
+    DISTINCT.
+    """
     first = select(func.min(events.c.repository).label("name")).where(
         events.c.registry == registry, events.c.repository != ""
     )

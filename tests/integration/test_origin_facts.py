@@ -3,17 +3,18 @@
 from dataclasses import replace
 
 import pytest
-from builders import PROD, B, an_event, envelope, moment, take_in
+from builders import HOST, PROD, B, an_event, envelope, moment, take_in
 from sqlalchemy import Engine, select, text
 
 from app.domain.access import EVERYTHING, AccessScope, LimitedScopeError
 from app.domain.events import MADE_UP
 from app.domain.filters import Unheard
 from app.envelopes import Received, parse
-from app.store import outbox, schema
+from app.store import events, outbox, schema
 from app.store.engine import reading
 from app.store.queries.origins import LOOKED_AT, Newest, OriginFacts, facts
 from app.usecases.ingest import Parcel, Policy, ingest, reject
+from app.usecases.verify import verify
 
 LAB = replace(PROD, name="lab")
 
@@ -148,6 +149,11 @@ def test_what_was_made_up_is_kept_and_nothing_else(engine: Engine) -> None:
         ).all()
         led = connection.execute(select(schema.changes.c.repository)).scalars().all()
         promised = connection.execute(select(schema.outbox.c.lane)).scalars().all()
+        first_told = connection.execute(select(schema.repositories.c.repository)).scalars().all()
+        to_reconcile = events.repositories_of(connection, HOST)
     assert [tuple(row) for row in kept] == [("made-up", None)] * 2
     assert led == ["shop/web"], "no history of it, so no rule fires"
+    assert first_told == to_reconcile == ["shop/web"], "no registry is asked for it"
+    verdict = verify(engine, lambda *_: None)
+    assert (verdict.findings, verdict.repositories) == ((), 1), "it is in the chain like any other"
     assert set(promised) <= {outbox.FAN_OUT}, "nobody asks for a digest that isn't there"
