@@ -61,7 +61,7 @@ def facts(connection: Connection, scope: AccessScope, names: Iterable[str]) -> t
     scope.require_everything(WHAT)
     tallies, gaps = all_tallies(connection), heard.gaps(connection)
     return tuple(
-        _facts(name, tallies.get(name, Tally()), [gap for gap in gaps if gap.origin == name], newest(connection, name))
+        _facts(name, tallies.get(name, Tally()), [gap for gap in gaps if gap.origin == name], _newest(connection, name))
         for name in names
     )
 
@@ -83,7 +83,7 @@ _GIVEN = ("tag", "digest", "media_type", "actor", "host")
 _COLUMNS = [events.c[name] for name in (*_GIVEN, "event_id", "time_ns", "received_ns", "flags")]
 
 
-def newest(connection: Connection, origin: str) -> Newest | None:
+def _newest(connection: Connection, origin: str) -> Newest | None:
     """Looks at LOOKED_AT events."""
     query = (
         select(*_COLUMNS)
