@@ -16,6 +16,7 @@ from app.queue.jobs import JOBS, Bell, Lane
 from app.settings import Settings, load
 from app.store import cursors, deliveries, head, journal, outbox
 from app.store.engine import Engine, UnavailableError, now_ns, reading
+from app.usecases.retain import cut
 from app.usecases.settle_leftovers import settle_leftovers
 from workers.lanes import Lanes
 
@@ -23,11 +24,15 @@ if TYPE_CHECKING:
     from app.registry.locks import Locks
     from app.registry.registry import Registry
     from app.usecases.checkpoint import Export
+    from app.usecases.retain import Keeping
 
 log = logging.getLogger(__name__)
 
 EVERY_S = 0.5
 LEFTOVERS_EVERY_S = 10.0
+CUT_EVERY_S = 3600.0
+RETENTION = "retention"
+"""Who cuts, as the log of actions calls it."""
 CHECKPOINT_AGAIN_S = 60.0
 """After one that could not be left where it should go."""
 
@@ -43,8 +48,10 @@ class Relay:
     forwards: Mapping[str, str]
     registry: "tuple[Registry, Locks] | None"
     export: "Export | None" = None
+    keeping: "Keeping | None" = None
     leftovers_at: float = 0.0
     checkpoint_at: float = 0.0
+    cut_at: float = 0.0
     lanes: Lanes = field(default_factory=Lanes)
 
     def round(self) -> None:
@@ -71,6 +78,18 @@ class Relay:
         if self.export is not None and time.monotonic() >= self.checkpoint_at:
             self.checkpoint_at = time.monotonic() + self.export.every_ns / SECOND_NS
             self.lanes.drain("checkpoint", self._checkpoint)
+        if self.keeping is not None and time.monotonic() >= self.cut_at:
+            self.cut_at = time.monotonic() + CUT_EVERY_S
+            self.lanes.drain("cut", self._cut)
+
+    def _cut(self) -> None:
+        if self.keeping is None:
+            return
+        try:
+            for one in cut(self.engine, self.keeping, RETENTION):
+                log.info("took %d events out, into %s", len(one.seqs), one.archive)
+        except (TagtrailError, OSError) as error:
+            log.warning("nothing was taken out: %s", error)
 
     def _checkpoint(self) -> None:
         """Beside the rounds: a slow address holds up no bell."""
@@ -97,6 +116,7 @@ def start(settings: Settings) -> Relay:
         forwards={one.cursor: name for name, one in bootstrap.make_forwards(settings).items()},
         registry=looked_at,
         export=bootstrap.make_export(settings),
+        keeping=bootstrap.make_keeping(settings),
     )
 
 
