@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from app.usecases.forward import Forward
     from app.usecases.notify import Receiver
     from app.usecases.record import Recorder
+    from app.usecases.retain import Keeping
 
 
 INSTANCE = "TAGTRAIL_INSTANCE"
@@ -82,6 +83,16 @@ def make_export(settings: Settings) -> "Export | None":
 
     url = _url(section.url, f"{settings.config}: audit.checkpoints.url") if section.url else None
     return Export(signing_key(settings), section.every, settings.checkpoint_file, url)
+
+
+def make_keeping(settings: Settings) -> "Keeping | None":
+    """How long what reaches no tag is kept; None: for ever. Raises ConfigurationError where no key could sign a cut."""
+    if not settings.file.keep:
+        return None
+    from app.settings.keys import signing_key
+    from app.usecases.retain import Keeping
+
+    return Keeping(settings.file.keep, settings.data / "archive", signing_key(settings))
 
 
 def make_sinks(settings: Settings, door: "Door") -> Mapping[str, "Sink"]:

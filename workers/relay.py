@@ -16,6 +16,7 @@ from app.queue.jobs import JOBS, Bell, Lane
 from app.settings import ConfigurationError, Settings, load
 from app.store import cursors, deliveries, head, journal, outbox
 from app.store.engine import Engine, UnavailableError, now_ns, reading
+from app.usecases.retain import cut
 from app.usecases.settle_leftovers import settle_leftovers
 from workers.lanes import Lanes
 from workers.silence import Watch
@@ -24,11 +25,15 @@ if TYPE_CHECKING:
     from app.registry.locks import Locks
     from app.registry.registry import Registry
     from app.usecases.checkpoint import Export
+    from app.usecases.retain import Keeping
 
 log = logging.getLogger(__name__)
 
 EVERY_S = 0.5
 LEFTOVERS_EVERY_S = 10.0
+CUT_EVERY_S = 3600.0
+RETENTION = "retention"
+"""Who cuts, as the log of actions calls it."""
 CHECKPOINT_AGAIN_S = 60.0
 """After one that could not be left where it should go."""
 WATCH_EVERY_S = 5.0
@@ -45,8 +50,10 @@ class Relay:
     forwards: Mapping[str, str]
     registry: "tuple[Registry, Locks] | None"
     export: "Export | None" = None
+    keeping: "Keeping | None" = None
     leftovers_at: float = 0.0
     checkpoint_at: float = 0.0
+    cut_at: float = 0.0
     lanes: Lanes = field(default_factory=Lanes)
     watch: Watch | None = None
     watch_at: float = 0.0
@@ -79,6 +86,18 @@ class Relay:
             self.watch_at = time.monotonic() + WATCH_EVERY_S
             with reading(self.engine) as connection:
                 self.watch.look(connection)
+        if self.keeping is not None and time.monotonic() >= self.cut_at:
+            self.cut_at = time.monotonic() + CUT_EVERY_S
+            self.lanes.drain("cut", self._cut)
+
+    def _cut(self) -> None:
+        if self.keeping is None:
+            return
+        try:
+            for one in cut(self.engine, self.keeping, RETENTION):
+                log.info("took %d events out, into %s", len(one.seqs), one.archive)
+        except (TagtrailError, OSError) as error:
+            log.warning("nothing was taken out: %s", error)
 
     def _checkpoint(self) -> None:
         """Beside the rounds: a slow address holds up no bell."""
@@ -106,6 +125,7 @@ def start(settings: Settings) -> Relay:
         registry=looked_at,
         export=bootstrap.make_export(settings),
         watch=Watch(settings.origins),
+        keeping=bootstrap.make_keeping(settings),
     )
 
 

@@ -22,7 +22,7 @@ from app.store.actions import Action
 from app.usecases import checkpoint as checkpoints
 from app.usecases.rebuild import Rebuilt
 from app.usecases.rebuild import rebuild as rebuild_history
-from app.usecases.verify import Verdict
+from app.usecases.verify import Trust, Verdict
 from app.usecases.verify import verify as verify_all
 
 CONSISTENT = (
@@ -66,14 +66,23 @@ def verify(
     """
     with asking(context):
         pass  # there is a database to ask
-    signed = _read(files, public or signing_key(context.settings).public) if files else []
+    keys = _keys(context, public)
+    if files and not keys:
+        signing_key(context.settings)  # says how to make one
+    signed = _read(files, keys[0]) if files else []
     with closing(Progress()) as progress:
-        verdict = verify_all(context.engine, progress, since_seq, signed)
+        verdict = verify_all(context.engine, progress, since_seq, Trust(signed, keys))
     if as_json:
         print_json(plain(verdict) | {"proves": "agreement with checkpoints" if signed else "internal consistency"})
     else:
         _tell(verdict, since_seq)
     sys.exit(bool(verdict.findings))
+
+
+def _keys(context: Context, public: PublicKey | None) -> list[PublicKey]:
+    if public is not None:
+        return [public]
+    return [signing_key(context.settings).public] if context.settings.checkpoint_key.exists() else []
 
 
 def _read(files: tuple[Path, ...], key: PublicKey) -> list[Checkpoint]:

@@ -59,10 +59,11 @@ class PublicKey:
         return _PREFIX + base64.b64encode(self.raw).decode()
 
     def has_signed(self, checkpoint: "Checkpoint") -> bool:
-        if checkpoint.key != self.id:
-            return False
+        return checkpoint.key == self.id and self.proves(checkpoint.signature, checkpoint.statement)
+
+    def proves(self, signature: bytes, statement: bytes) -> bool:
         try:
-            Ed25519PublicKey.from_public_bytes(self.raw).verify(checkpoint.signature, checkpoint.statement)
+            Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, statement)
         except InvalidSignature:
             return False
         return True
@@ -91,9 +92,13 @@ class SigningKey:
     def public(self) -> PublicKey:
         return PublicKey(self._key.public_key().public_bytes_raw())
 
+    def seal(self, statement: bytes) -> bytes:
+        """The signature of `statement`, 64 bytes."""
+        return self._key.sign(statement)
+
     def sign(self, seq: int, chain: bytes, time_ns: int) -> "Checkpoint":
         bare = Checkpoint(seq, chain, rfc3339(time_ns), self.public.id, b"")
-        return Checkpoint(bare.seq, bare.chain, bare.time, bare.key, self._key.sign(bare.statement))
+        return Checkpoint(bare.seq, bare.chain, bare.time, bare.key, self.seal(bare.statement))
 
 
 def _key_bytes(text: str) -> bytes:

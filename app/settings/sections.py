@@ -217,6 +217,7 @@ class File(Section):
     forward: dict[Name, ForwardSection] = Field(default_factory=dict)
     web: WebSection = WebSection()
     audit: AuditSection = AuditSection()
+    keep: dict[str, Annotated[Duration, Field(gt=0)]] = Field(default_factory=dict)
     max_age: Duration = Field(default=3600 * 1_000_000_000)
 
     @model_validator(mode="after")

@@ -55,6 +55,11 @@ def newest(connection: Connection, most: int) -> list[Recorded]:
     return _recorded(connection, select(actions).order_by(actions.c.seq.desc()).limit(most))
 
 
+def all_of(connection: Connection, verb: str) -> list[Recorded]:
+    """Every action of one kind, the oldest first."""
+    return _recorded(connection, select(actions).where(actions.c.verb == verb).order_by(actions.c.seq))
+
+
 def last_of(connection: Connection, verb: str) -> Recorded | None:
     """The last action of one kind."""
     query = select(actions).where(actions.c.verb == verb).order_by(actions.c.seq.desc()).limit(1)

@@ -3,14 +3,13 @@
 import base64
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, LargeBinary, Table, column, func, insert, select, table, text
+from sqlalchemy import Connection, Engine, LargeBinary, Table, column, func, insert, select, table
 from sqlalchemy.exc import DataError, IntegrityError
 
-from app.store.engine import reading, writing
+from app.store.engine import writing
 from app.store.schema import metadata
 
 BATCH = 1000
@@ -33,15 +32,6 @@ def shapes() -> list[Shape]:
 def _shape(one: Table) -> Shape:
     binary = tuple(found.name for found in one.columns if isinstance(found.type, LargeBinary))
     return Shape(one.name, tuple(found.name for found in one.columns), binary)
-
-
-@contextmanager
-def snapshot(engine: Engine) -> Iterator[Connection]:
-    """A transaction that sees one moment, whatever is written meanwhile. Raises UnavailableError."""
-    with reading(engine) as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
-        yield connection
 
 
 def lines(connection: Connection, shape: Shape) -> Iterator[bytes]:

@@ -26,7 +26,7 @@ from app.domain.errors import TagtrailError
 from app.domain.times import rfc3339
 from app.store import dump, migrate
 from app.store.dump import Shape
-from app.store.engine import Engine, reading, writing
+from app.store.engine import Engine, reading, snapshot, writing
 from app.store.presence import has_tables
 
 FORMAT = 1
@@ -100,7 +100,7 @@ def _revision(databases: Mapping[str, Engine]) -> str:
 
 
 def _write_tables(engine: Engine, name: str, folder: Path, progress: Progress) -> dict[str, TableSum]:
-    with dump.snapshot(engine) as connection:
+    with snapshot(engine) as connection:
         return {
             shape.name: _write(dump.lines(connection, shape), shape, folder / f"{name}-{shape.name}", progress)
             for shape in dump.shapes()

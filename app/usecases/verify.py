@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.domain.chain import ACTION, EVENT, GENESIS, Link, chained, differing
-from app.domain.checkpoints import Checkpoint
+from app.domain.checkpoints import Checkpoint, PublicKey
+from app.domain.cuts import Runs, proven
 from app.domain.errors import TagtrailError
-from app.store import head, links, repositories
+from app.store import head, links, repositories, retention
 from app.store.engine import Connection, Engine, snapshot
 from app.store.head import Head
 from app.usecases.compare import Finding, compare
@@ -37,8 +38,19 @@ class Verdict:
     findings: tuple[Finding, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What was signed, and whose signatures count for what retention took out."""
+
+    checkpoints: Sequence[Checkpoint] = ()
+    keys: Sequence[PublicKey] = ()
+
+
+NOTHING_SIGNED = Trust()
+
+
 def verify(
-    engine: Engine, progress: Progress, since_seq: int | None = None, checkpoints: Sequence[Checkpoint] = ()
+    engine: Engine, progress: Progress, since_seq: int | None = None, trust: Trust = NOTHING_SIGNED
 ) -> Verdict:
     """Walk the chain behind `since_seq` (None: all of it), then fold history again and compare.
 
@@ -50,14 +62,15 @@ def verify(
         begin = _begin(connection, until, since_seq)
         older = links.rows_before(connection, begin.seq + 1) if since_seq is None else {}
         findings = [
-            *_first(_walk(connection, begin, until, progress)), *_first(_contradicted(connection, checkpoints))
+            *_first(_walk(connection, begin, until, (proven(retention.cuts(connection), trust.keys), progress))),
+            *_first(_contradicted(connection, trust.checkpoints)),
         ]
         if begin.seq == 0:
             findings += [Finding(table, "before 1", "added") for table, count in older.items() if count]
         names = _repositories(connection, since_seq)
         if not findings:
             findings += _first(_history(connection, names, progress))
-    counts = (sum(older.values()), len(names), len(checkpoints))
+    counts = (sum(older.values()), len(names), len(trust.checkpoints))
     return Verdict(begin.seq + 1, until.seq, until.chain.hex(), *counts, tuple(findings))
 
 
@@ -83,8 +96,9 @@ def _begin(connection: Connection, until: Head, since_seq: int | None) -> Head:
     return Head(since_seq, found.chain)
 
 
-def _walk(connection: Connection, begin: Head, until: Head, progress: Progress) -> Iterator[Finding]:
+def _walk(connection: Connection, begin: Head, until: Head, how: tuple[Runs, Progress]) -> Iterator[Finding]:
     """Findings in the order of seq; only the first one is sure to be where something was done."""
+    taken_out, progress = how
     ends = links.ends(connection)
     chain = begin.chain
     for low in range(begin.seq, until.seq, BATCH):
@@ -93,7 +107,7 @@ def _walk(connection: Connection, begin: Head, until: Head, progress: Progress) 
         rows = {kind: links.rows_between(connection, kind, low, high) for kind in (EVENT, ACTION)}
         for seq in range(low + 1, high + 1):
             link = found.get(seq)
-            yield from _unlinked(seq, rows, ends) if link is None else _checked(link, rows, chain)
+            yield from _unlinked(seq, rows, ends) if link is None else _checked(link, rows, (chain, taken_out))
             chain = link.chain if link else chain
         progress("links", high - begin.seq, until.seq - begin.seq)
     yield from _behind(until, ends)
@@ -114,9 +128,9 @@ def _unlinked(seq: int, rows: Rows, ends: dict[str, int]) -> Iterator[Finding]:
         yield Finding("links", str(seq), "removed")
 
 
-def _checked(link: Link, rows: Rows, chain: bytes) -> Iterator[Finding]:
-    """The link itself, then the row that it binds."""
-    key = str(link.seq)
+def _checked(link: Link, rows: Rows, known: tuple[bytes, Runs]) -> Iterator[Finding]:
+    """The link itself, then the row that it binds, unless a signed cut took that out. `known`: chain before, cuts."""
+    (chain, taken_out), key = known, str(link.seq)
     if link.kind not in rows or link.chain != chained(
         chain, (link.seq, link.kind, link.form), link.digest, link.marks
     ):
@@ -127,7 +141,7 @@ def _checked(link: Link, rows: Rows, chain: bytes) -> Iterator[Finding]:
             yield Finding(links.TABLE_NAMES[kind], key, "added")
     row = rows[link.kind].get(link.seq)
     columns = differing(link, row) if row else None
-    if row is None:  # a row that retention may take will be told here from one that was removed
+    if row is None and not (link.kind == EVENT and link.seq in taken_out):
         yield Finding(links.TABLE_NAMES[link.kind], key, "removed")
     elif columns is not None:
         yield Finding(links.TABLE_NAMES[link.kind], key, "changed", columns)

@@ -13,7 +13,7 @@ from app.store import actions, head, schema
 from app.store.actions import Action
 from app.store.engine import make_engine, reading, writing
 from app.usecases.rebuild import rebuild
-from app.usecases.verify import NoSuchLinkError, Verdict, verify
+from app.usecases.verify import NoSuchLinkError, Trust, Verdict, verify
 
 events, changes, tags, links = schema.events, schema.changes, schema.tags, schema.links
 
@@ -23,7 +23,7 @@ def quiet(_what: str, _done: int, _of: int) -> None:
 
 
 def found(engine: Engine, *checkpoints: Checkpoint) -> list[str]:
-    return [str(finding) for finding in verify(engine, quiet, checkpoints=checkpoints).findings]
+    return [str(finding) for finding in verify(engine, quiet, trust=Trust(checkpoints)).findings]
 
 
 @pytest.fixture

@@ -1,0 +1,119 @@
+"""Takes events that no history needs out of the database, into files, and puts them back (issue 3, item 7).
+
+Only what reaches no tag is ever taken: pulls, mounts, blobs, pushes by digest. A cut is written down and signed in the
+transaction that makes it, and the links of its rows stay, so that the chain goes on.
+
+    DATA/archive/events-FIRST-LAST.jsonl.gz     a row a line, a JSON object of its columns
+"""
+
+import gzip
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.domain.checkpoints import SigningKey
+from app.domain.cuts import CUT, RESTORED, Cut, Runs
+from app.domain.errors import TagtrailError
+from app.store import actions, retention
+from app.store.actions import Action
+from app.store.engine import Connection, Engine, now_ns, reading, writing
+
+MOST_AT_ONCE = 10_000
+PUT_BACK_STAYS_NS = 7 * 86_400 * 1_000_000_000
+"""What was put back is there to be looked at for a week."""
+
+
+class ArchiveError(TagtrailError):
+    """A file that can't be put back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How long events of each action stay, in nanoseconds since they were received; where they go; who signs."""
+
+    spans: Mapping[str, int]
+    folder: Path
+    key: SigningKey
+
+
+def due(engine: Engine, keeping: Keeping) -> int:
+    """How many rows the next cuts would take."""
+    with reading(engine) as connection:
+        return retention.count(connection, _before(connection, keeping), _put_back(connection))
+
+
+def cut(engine: Engine, keeping: Keeping, actor: str) -> list[Cut]:
+    """Take out all that has stayed long enough, a file at a time. Raises UnavailableError, OSError: nothing is lost."""
+    made: list[Cut] = []
+    while (one := _cut_once(engine, keeping, actor)) is not None:
+        made.append(one)
+    return made
+
+
+def _cut_once(engine: Engine, keeping: Keeping, actor: str) -> Cut | None:
+    with reading(engine) as connection:
+        before = _before(connection, keeping)
+        rows = retention.oldest(connection, before, _put_back(connection), MOST_AT_ONCE)
+    if not rows:
+        return None
+    seqs = Runs.of(rows)
+    name = f"events-{min(rows)}-{max(rows)}.jsonl.gz"
+    digest = _write(keeping.folder / name, list(rows.values()))
+    made = Cut(seqs, name, digest).signed(keeping.key)
+    with writing(engine) as connection:
+        if retention.take_out(connection, list(rows)) != len(rows):
+            raise ArchiveError("events went away while they were archived; nothing was cut")
+        actions.add(connection, Action(actor, CUT, name, made.detail))
+    return made
+
+
+def _before(connection: Connection, keeping: Keeping) -> dict[str, int]:
+    now = now_ns(connection)
+    return {action: now - span for action, span in keeping.spans.items()}
+
+
+def _put_back(connection: Connection) -> Runs:
+    since_ns = now_ns(connection) - PUT_BACK_STAYS_NS
+    found = actions.all_of(connection, RESTORED)
+    return Runs.union(Runs.parse(one.detail["seqs"]) for one in found if one.time_ns >= since_ns)
+
+
+def _write(place: Path, lines: list[bytes]) -> str:
+    """The file, whole and on disk before a row goes; the SHA-256 of its bytes, in hex."""
+    place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    content = gzip.compress(b"".join(lines), mtime=0)
+    partial = place.with_name(f".{place.name}.{os.getpid()}")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.rename(place)
+    folder = os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY)
+    os.fsync(folder)
+    os.close(folder)
+    return hashlib.sha256(content).hexdigest()
+
+
+def put_back(engine: Engine, file: Path, actor: str) -> int:
+    """Put the rows of an archive back where they were; how many. Each has to be what its link was made of.
+
+    Starts nothing (decision 9). Raises ArchiveError, and nothing was put back.
+    """
+    try:
+        with gzip.open(file) as lines:
+            rows = [retention.read(line) for line in lines]
+    except (OSError, EOFError, ValueError) as error:
+        raise ArchiveError(f"{file} is damaged, or no archive: {error}") from None
+    with writing(engine) as connection:
+        strange = retention.strangers(connection, rows)
+        if strange:
+            raise ArchiveError(f"{file}: event {strange[0]} is not what was cut here; nothing was put back")
+        missing = retention.missing(connection, rows)
+        if missing:
+            retention.put(connection, missing)
+            seqs = Runs.of(row["seq"] for row in missing)
+            actions.add(connection, Action(actor, RESTORED, file.name, {"seqs": str(seqs), "rows": len(seqs)}))
+    return len(missing)

@@ -1,0 +1,181 @@
+"""What no history needs goes into files after a time, and the chain still holds (issue 3, item 7)."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+from builders import B, an_event, moment, take_in
+from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Engine, delete, select, update
+
+from app.cli import main
+from app.domain.checkpoints import SigningKey
+from app.domain.cuts import CUT, Cut, Runs, proven
+from app.domain.times import SECOND_NS
+from app.store import actions, schema
+from app.store.engine import reading, writing
+from app.usecases import retain
+from app.usecases.retain import ArchiveError, Keeping
+from app.usecases.verify import Trust, verify
+
+KEY = SigningKey.generate()
+DAY_NS = 86_400 * SECOND_NS
+
+
+@pytest.fixture
+def keeping(tmp_path: Path) -> Keeping:
+    return Keeping({"pull": DAY_NS, "push": DAY_NS, "delete": DAY_NS}, tmp_path / "archive", KEY)
+
+
+@pytest.fixture
+def told(engine: Engine) -> Engine:
+    """Received long ago: 1 and 4 move a tag, 6 removes one; the rest reaches none. 7 is of a kind that is kept."""
+    take_in(
+        engine,
+        an_event(second=1), an_event(second=2, action="pull"), an_event(second=3, tag=None),
+        an_event(second=4, digest=B), an_event(second=5, action="pull", digest=B),
+        an_event(second=6, action="delete", digest=None), an_event(second=7, action="mount", tag=None),
+    )
+    return engine
+
+
+def seqs(engine: Engine) -> list[int]:
+    with reading(engine) as connection:
+        return list(connection.execute(select(schema.events.c.seq).order_by(schema.events.c.seq)).scalars())
+
+
+def findings(engine: Engine, *keys: SigningKey) -> list[str]:
+    trust = Trust(keys=[key.public for key in keys])
+    return [str(one) for one in verify(engine, lambda *_: None, trust=trust).findings]
+
+
+def test_what_reaches_no_tag_goes_and_all_else_stays(told: Engine, keeping: Keeping) -> None:
+    assert retain.due(told, keeping) == 3
+    (cut,) = retain.cut(told, keeping, "os:ann")
+    assert (str(cut.seqs), cut.archive) == ("2-3,5", "events-2-5.jsonl.gz")
+    assert seqs(told) == [1, 4, 6, 7]
+    assert retain.cut(told, keeping, "os:ann") == []
+    with reading(told) as connection:
+        (written,) = actions.all_of(connection, CUT)
+    assert (written.actor, written.subject, written.detail["rows"]) == ("os:ann", cut.archive, 3)
+    assert len(gzip.decompress((keeping.folder / cut.archive).read_bytes()).splitlines()) == 3
+    assert (keeping.folder / cut.archive).stat().st_mode & 0o777 == 0o600
+
+
+def test_what_came_lately_stays(engine: Engine, keeping: Keeping, monkeypatch: pytest.MonkeyPatch) -> None:
+    take_in(engine, an_event(action="pull"), received=0)
+    take_in(engine, an_event(action="pull"), received=100)
+    monkeypatch.setattr(retain, "now_ns", lambda _connection: moment(50) + DAY_NS)
+    retain.cut(engine, keeping, "x")
+    assert seqs(engine) == [2]
+
+
+def test_a_signed_cut_is_no_finding_and_nothing_else_may_be_missing(told: Engine, keeping: Keeping) -> None:
+    retain.cut(told, keeping, "x")
+    assert findings(told, KEY) == []
+    assert "2" in findings(told)[0], "nobody's word"
+    assert "2" in findings(told, SigningKey.generate())[0], "another's word"
+    with writing(told) as connection:
+        connection.execute(delete(schema.events).where(schema.events.c.seq == 7))
+    (found,) = findings(told, KEY)
+    assert "events" in found
+    assert "7" in found
+    assert "removed" in found
+
+
+def test_a_cut_that_somebody_widened_is_found(told: Engine, keeping: Keeping) -> None:
+    retain.cut(told, keeping, "x")
+    with writing(told) as connection:
+        (written,) = actions.all_of(connection, CUT)
+        connection.execute(delete(schema.events).where(schema.events.c.seq == 7))
+        wider = str(written.detail).replace("2-3,5", "2-3,5,7").replace("'", '"')
+        connection.execute(update(schema.actions).where(schema.actions.c.seq == written.seq).values(detail=wider))
+    assert findings(told, KEY) != []
+
+
+def test_an_archive_goes_back_to_where_it_was(told: Engine, keeping: Keeping) -> None:
+    with reading(told) as connection:
+        before = connection.execute(select(schema.events).order_by(schema.events.c.seq)).all()
+    (cut,) = retain.cut(told, keeping, "x")
+    assert retain.put_back(told, keeping.folder / cut.archive, "os:ann") == 3
+    with reading(told) as connection:
+        assert connection.execute(select(schema.events).order_by(schema.events.c.seq)).all() == before
+    assert findings(told) == []
+    assert retain.put_back(told, keeping.folder / cut.archive, "os:ann") == 0, "it is there already"
+    assert retain.cut(told, keeping, "x") == [], "somebody wants to look at it"
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda it: gzip.compress(gzip.decompress(it).replace(b"shop/web", b"shop/wob", 1)), "not what was cut"),
+        (lambda content: content[:-9], "damaged"),
+        (lambda content: gzip.compress(b"{}\n"), "damaged"),
+        (lambda content: gzip.compress(b"[" * 99_999), "damaged"),
+        (lambda _content: b"", "nothing"),
+    ],
+)
+def test_what_was_changed_goes_nowhere(told: Engine, keeping: Keeping, change: object, why: str) -> None:
+    (cut,) = retain.cut(told, keeping, "x")
+    file = keeping.folder / cut.archive
+    file.write_bytes(change(file.read_bytes()))  # type: ignore[operator]
+    if why == "nothing":
+        assert retain.put_back(told, file, "x") == 0
+    else:
+        with pytest.raises(ArchiveError, match=why):
+            retain.put_back(told, file, "x")
+    assert seqs(told) == [1, 4, 6, 7]
+
+
+def run(*arguments: str, status: int = 0) -> Result:
+    result = CliRunner().invoke(main, list(arguments))
+    assert result.exit_code == status, result.output
+    return result
+
+
+def test_the_commands(
+    told: Engine, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TAGTRAIL_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    assert "nothing is ever taken out" in run("archive", "cut", status=1).output
+    (tmp_path / "tagtrail.yml").write_text("keep: {pull: 1d}\n")
+    assert "tagtrail audit key" in run("archive", "cut", status=1).output
+    run("audit", "key")
+    assert "2 events would go" in run("archive", "cut", "--dry-run").output
+    assert seqs(told) == [1, 2, 3, 4, 5, 6, 7]
+    said = run("archive", "cut").output
+    file = tmp_path / "data" / "archive" / "events-2-5.jsonl.gz"
+    assert f"{file}: 2 events" in said
+    assert "events-2-5.jsonl.gz" in run("archive", "list").output
+    run("audit", "verify")
+    assert f"{file}: 2 events" in run("archive", "import", str(file)).output
+    assert seqs(told) == [1, 2, 3, 4, 5, 6, 7]
+
+
+@given(st.sets(st.integers(1, 300), max_size=80), st.sets(st.integers(1, 300), max_size=80))
+def test_runs_are_sets(one: set[int], other: set[int]) -> None:
+    runs = Runs.of(one)
+    assert {number for number in range(302) if number in runs} == one
+    assert len(runs) == len(one)
+    assert Runs.parse(str(runs)) == runs
+    assert Runs.union([runs, Runs.of(other)]) == Runs.of(one | other)
+
+
+@given(st.text(alphabet="0123456789,-x ", max_size=12))
+def test_strange_runs_are_refused_or_read_as_written(text: str) -> None:
+    try:
+        assert str(Runs.parse(text)) == text
+    except ValueError:
+        return
+
+
+def test_only_a_signature_of_ours_proves_a_cut() -> None:
+    cut = Cut(Runs.of([1, 2]), "a", "00").signed(KEY)
+    assert str(proven([cut], [KEY.public])) == "1-2"
+    other = Cut(Runs.of([1, 2, 3]), "a", "00", cut.key, cut.signature)
+    assert str(proven([other], [KEY.public])) == ""
+    assert Cut.read("a", cut.detail) == cut
