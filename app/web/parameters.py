@@ -289,3 +289,26 @@ class TagPageParameters(ListParameters):
     def filter(self) -> ChangeFilter:
         return ChangeFilter(self.registry, self.repository, self.tag, void=self.void)
 
+
+class RepositoryPageParameters(ListParameters):
+    registry: Word
+    repository: Pattern
+    removed: bool = False
+
+    def filter(self) -> TagFilter:
+        return self.into(TagFilter)
+
+
+class ActorPageParameters(ListParameters, _When):
+    name: Word
+    repository: Pattern | None = None
+    action: Word | None = None
+
+    def filter(self) -> EventFilter:
+        return EventFilter(
+            repository=self.repository,
+            actor=self.name,
+            action=self.action,
+            since_ns=self.since_ns,
+            until_ns=self.until_ns,
+        )
