@@ -48,8 +48,14 @@ def moment(time_ns: int) -> Markup:
 
 
 def duration(span_ns: int) -> str:
-    """`840 ms`, `3.2 s`."""
-    return f"{span_ns / SECOND_NS:.1f} s" if span_ns >= SECOND_NS else f"{span_ns // 1_000_000} ms"
+    """`840 ms`, `3.2 s`, `5 min`, `36 h`, `12 d`; below 0 too."""
+    if abs(span_ns) < SECOND_NS:
+        return f"{round(span_ns / 1_000_000)} ms"
+    seconds = span_ns / SECOND_NS
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if abs(seconds) >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.1f} s"
 
 
 def digest(text: str) -> Markup:

@@ -49,12 +49,19 @@ ADDRESSES = {
     "actor": "/actor?name=alice",
     "long actor": f"/actor?name={'z' * 300}",
     "did nothing": "/actor?name=alice&action=mount",
+    "origins": "/origins",
     "quarantine": "/quarantine",
     "quarantined": "/quarantine/unreadable",
     "deliveries": "/deliveries",
     "delivery": "/deliveries/msg_1",
     "problem": "/?kind=none",
 }
+ORIGINS = f"""
+origins:
+  prod: {{kind: distribution, registries: ["{HOST}"], insecure: "{LONG}", expect_every: 1h}}
+  quiet: {{kind: harbor, registries: [one.example, two.example], insecure: "a test", expect_every: 30d}}
+  hub: {{kind: dockerhub, auth: {{path: "${{file:secret}}"}}}}
+"""
 SCREENS = [(360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")]
 
 
@@ -81,6 +88,8 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Services:
     folder = tmp_path_factory.mktemp("site")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        (folder / "tagtrail.yml").write_text(ORIGINS)
+        (folder / "secret").write_text("s3cret")
         patch.setenv("DATABASE_URL", f"sqlite:///{folder}/tagtrail.db")
         patch.setenv("TAGTRAIL_DATA", str(folder / "data"))
         return make_services(load())

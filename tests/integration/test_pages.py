@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 from app.domain.access import EVERYTHING
 from app.domain.links import tag_page
 from app.envelopes import Received
+from app.store import actions
 from app.store import engine as engines
 from app.store import quarantine as quarantined
 from app.store.queries import changes
@@ -23,7 +24,7 @@ from app.store.queries.changes import ChangeFilter
 from app.store.queries.paging import Paging
 from app.usecases.ingest import reject
 from app.web.band import THINNEST, band
-from app.web.shown import actor_address, lines, repository_address
+from app.web.shown import actor_address, duration, lines, repository_address
 
 SHOP = f"/repository?registry={quote(HOST, safe='')}&repository=shop%2Fweb"
 HOSTILE = '<script>alert(1)</script>"\'\x00\x1b[31m\u202e\r\nSet-Cookie=x\ud800{{7*7}}'
@@ -127,8 +128,11 @@ def test_what_can_not_be_asked_is_said_on_a_page(client: FlaskClient, address: s
     assert "That did not work" in page(client, address, 400).text
 
 
-@pytest.mark.parametrize("address", ["/digests/" + C, "/deliveries/none", "/tag?registry=a&repository=b&tag=c", "/actor?name=x",
-                                     "/repository?registry=a&repository=b", "/quarantine/none"])
+@pytest.mark.parametrize(
+    "address",
+    ["/digests/" + C, "/deliveries/none", "/tag?registry=a&repository=b&tag=c", "/actor?name=x",
+     "/repository?registry=a&repository=b", "/quarantine/none"],
+)
 def test_what_is_not_there(client: FlaskClient, address: str) -> None:
     assert "Not found" in page(client, address, 404).text
 
@@ -281,6 +285,9 @@ def test_what_waits_is_read_again(
     with client_of(monkeypatch, tmp_path, database_url, PROD="s3cret") as client:
         assert client.post(f"/quarantine/{good}/retry").status_code == 403, "a form of another site"
         answer = read_again(client, good)
+        with engines.reading(engine) as connection:
+            (done,) = actions.newest(connection, 2)
+        assert (done.actor, done.verb, done.subject) == ("loopback", "quarantine.retry", good)
         assert (answer.status_code, answer.headers["Location"]) == (303, f"/quarantine/{good}")
         after = page(client, f"/quarantine/{good}")
         assert "Taken in" in after.text
@@ -306,6 +313,48 @@ def test_deliveries(client: FlaskClient, engine: Engine) -> None:
     assert "one\ntwo\\u001b" in one.text
     assert "<b>busy</b>" in one.text
     assert re.search(r"HTTP 503\s*· took 12 ms", one.text)
+
+
+ORIGINS = """
+origins:
+  prod: {kind: distribution, registries: ["registry.example:5000"], auth: {bearer: "${env:PROD}"}, expect_every: 1h}
+  quiet: {kind: harbor, insecure: "only <b>this</b> machine reaches it", expect_every: 30d}
+  easy: {kind: quay, auth: {path: "${env:PROD}"}}
+"""
+
+
+def test_origins(engine: Engine, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tagtrail.yml").write_text(ORIGINS)
+    again = an_event(second=70)
+    take_in(engine, an_event(second=0, actor=None), an_event(second=60, actor=None), received=63)
+    take_in(engine, again | {"actor": {}}, again | {"actor": {}}, received=68)
+    with client_of(monkeypatch, tmp_path, database_url, PROD="s3cret") as client:
+        page(client, "/origins")
+        text = " ".join(Page(client.get("/origins").text.replace("</dt>", "</dt> ")).text.split())
+    easy, prod, quiet = re.split(r"prod distribution|quiet harbor", text)
+    assert "easy quay" in easy
+    assert "Registry easy Proof path Last heard never Events 0 Duplicates 0" in easy
+    assert "Silent" not in easy
+    assert "Silent. Last heard 2026-05-09 09:47:48Z; something is expected every 60 min." in prod
+    assert "Registry registry.example:5000 Proof bearer Last heard 2026-05-09 09:47:48Z" in prod
+    assert "Last event 2026-05-09 09:47:50Z Lag 3.0 s · median Clock up to 2.0 s ahead of ours" in prod
+    assert "Never gives actor Events 3 Duplicates 1 Ignored 0 Quarantined 0 Gaps none known" in prod
+    assert "Silent. Never heard; something is expected every 30 d." in quiet
+    assert "Proves nothing: only <b>this</b> machine reaches it" in quiet
+    assert "s3cret" not in text
+
+
+def test_without_an_origin_one_is_told_how_to_add_it(client: FlaskClient) -> None:
+    assert "tagtrail origin add prod" in page(client, "/origins").text
+
+
+@pytest.mark.parametrize(
+    ("span_ns", "shown"),
+    [(0, "0 ms"), (840_400_000, "840 ms"), (-3_200_000, "-3 ms"), (3_249_000_000, "3.2 s"), (119 * 10**9, "119.0 s"),
+     (300 * 10**9, "5 min"), (3600 * 10**9, "60 min"), (36 * 3600 * 10**9, "36 h"), (12 * 86400 * 10**9, "12 d")],
+)
+def test_durations(span_ns: int, shown: str) -> None:
+    assert duration(span_ns) == shown
 
 
 def test_hostile_text_is_shown_and_does_nothing(client: FlaskClient, engine: Engine) -> None:

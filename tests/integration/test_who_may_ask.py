@@ -115,6 +115,7 @@ DECISIONS: Mapping[tuple[str, str], Route] = {
         f"/repository?{_place('no/where')}",
     ),
     ("GET", "/actor"): Route("/actor?name=bob", Role.READ, "/actor?name=mallory", "/actor?name=nobody"),
+    ("GET", "/origins"): Route("/origins", whole=True),
     ("GET", "/quarantine"): Route("/quarantine", whole=True),
     ("GET", "/quarantine/<identity>"): Route("/quarantine/KEPT", whole=True),
     ("POST", "/quarantine/<identity>/retry"): Route("/quarantine/KEPT/retry", Role.ADMIN, whole=True, status=422),
@@ -257,8 +258,9 @@ def test_a_page_shows_actions_only_to_those_who_may(house: House) -> None:
 
 
 def test_a_page_leads_nobody_to_where_his_scope_does_not_reach(house: House) -> None:
-    assert 'href="/quarantine"' in house.ask("GET", "/", "read").text
-    assert 'href="/quarantine"' not in house.ask("GET", "/", "read of the shop").text
+    for address in ("/origins", "/quarantine"):
+        assert f'href="{address}"' in house.ask("GET", "/", "read").text
+        assert f'href="{address}"' not in house.ask("GET", "/", "read of the shop").text
 
 
 def test_redelivering_makes_it_due(house: House) -> None:

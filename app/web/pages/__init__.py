@@ -4,17 +4,17 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from flask import Blueprint, Response, make_response, render_template
+from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
-from werkzeug.wrappers import Response as AnyResponse
 
 from app.bootstrap import Services
 from app.domain.access import LimitedScopeError
 from app.domain.errors import TagtrailError
 from app.store.engine import UnavailableError
-from app.web.pages import actor, deliveries, digest, quarantine, repository, tag, timeline
+from app.web.pages import actor, deliveries, digest, origins, quarantine, repository, tag, timeline
 from app.web.shown import equip
 
-LOOKING: Mapping[str, tuple[str, Callable[..., AnyResponse | str]]] = {
+LOOKING: Mapping[str, tuple[str, Callable[..., ResponseReturnValue]]] = {
     "/": ("timeline", timeline.page),
     "/repository": ("repository", repository.page),
     "/tag": ("tag", tag.page),
@@ -22,10 +22,11 @@ LOOKING: Mapping[str, tuple[str, Callable[..., AnyResponse | str]]] = {
     "/actor": ("actor", actor.page),
     "/deliveries": ("delivery_list", deliveries.page),
     "/deliveries/<identity>": ("delivery", deliveries.one),
+    "/origins": ("origins", origins.page),
     "/quarantine": ("quarantine", quarantine.page),
     "/quarantine/<identity>": ("quarantined", quarantine.one),
 }
-ACTING: Mapping[str, tuple[str, Callable[..., AnyResponse | str]]] = {
+ACTING: Mapping[str, tuple[str, Callable[..., ResponseReturnValue]]] = {
     "/deliveries/<identity>/redeliver": ("redeliver", deliveries.redeliver),
     "/quarantine/<identity>/retry": ("retry", quarantine.retry),
 }
