@@ -44,6 +44,7 @@ ADDRESSES = {
     "tag": TAG,
     "moment": f"{TAG}&at=2026-05-09T09:47:30Z",
     "digest": f"/digests/{A}",
+    "repositories": "/repositories",
     "repository": f"/repository?registry={HOST}&repository=shop/web",
     "long repository": f"/repository?registry={HOST}&repository={LONG}",
     "actor": "/actor?name=alice",
@@ -242,6 +243,33 @@ def test_focus_is_seen(tab: Tab) -> None:
         tab.keyboard.press("Tab")
         outline = measure(tab, "getComputedStyle(document.activeElement).outline")
         assert "solid 3px" in outline, outline
+
+
+def tab_to(opened: Tab, text: str) -> None:
+    """Press the tabulator until the focus is on what says `text`."""
+    for _ in range(60):
+        opened.keyboard.press("Tab")
+        if opened.evaluate("document.activeElement.textContent").strip() == text:
+            return
+    raise AssertionError(f"the keyboard does not reach {text!r}")
+
+
+def test_the_keyboard_leads_everywhere(browser: Browser, site: str) -> None:
+    opened = browser.new_page(base_url=site)
+    opened.goto("/")
+    for text, title in (
+        ("Repositories", "Repositories"), ("registry.example:5000/shop/web", "shop/web"), ("stable", "shop/web:stable"),
+        ("alice", "alice"), ("Quarantine", "Quarantine"),
+    ):
+        tab_to(opened, text)
+        opened.keyboard.press("Enter")
+        opened.wait_for_function("title => document.title.startsWith(`${title} · `)", arg=title)
+    opened.goto("/quarantine/unreadable")
+    tab_to(opened, "Read again")
+    opened.keyboard.press("Enter")
+    opened.get_by_role("alert").wait_for()
+    assert opened.get_by_role("alert").inner_text().startswith("It stays.")
+    opened.close()
 
 
 def test_a_user_finds_a_tag_and_looks_back(tab: Tab) -> None:

@@ -204,6 +204,20 @@ def test_a_repository(client: FlaskClient, engine: Engine) -> None:
     assert SHOP in page(client, tag_page("", HOST, "shop/web", "stable")).links
 
 
+def test_repositories(client: FlaskClient, engine: Engine) -> None:
+    assert "No registry has told of one yet" in page(client, "/repositories").text
+    take_in(engine, an_event(second=5), an_event(), an_event(second=60, repository="shop/api", actor="bob"))
+    found = page(client, "/repositories")
+    line = r"registry.example:5000/shop/api\s*first seen 2026-05-09 09:47:40Z\s*a push by\s*bob via prod"
+    assert re.search(line + r".*shop/web\s*first seen 2026-05-09 09:46:40Z\s*a push by\s*alice", found.text, re.DOTALL)
+    assert SHOP in found.links
+    some = page(client, "/repositories?first_seen_until=2026-05-09T09:47:00Z&repository=shop/*&registry=")
+    assert re.findall(r"shop/\w+", some.text) == ["shop/web"]
+    assert "No repository matches" in page(client, "/repositories?repository=none").text
+    (older,) = (link for link in page(client, "/repositories?limit=1").links if "cursor=" in link)
+    assert re.findall(r"shop/\w+", page(client, older).text) == ["shop/web"]
+
+
 def test_a_pattern_is_no_repository(client: FlaskClient, engine: Engine) -> None:
     take_in(engine, an_event())
     page(client, f"/repository?registry={HOST}&repository=shop/*", 404)
@@ -366,7 +380,8 @@ def test_hostile_text_is_shown_and_does_nothing(client: FlaskClient, engine: Eng
     entry = quarantine_it(engine, HOSTILE.encode("utf-8", "backslashreplace"), "unreadable", stored)
     addresses = (
         "/", tag_page("", HOST, stored, stored), f"/digests/{A}", "/deliveries", "/deliveries/msg_1",
-        repository_address(HOST, stored), actor_address(stored), "/quarantine", f"/quarantine/{entry}",
+        repository_address(HOST, stored), actor_address(stored), "/repositories", "/quarantine",
+        f"/quarantine/{entry}",
     )
     for address in addresses:
         answer = client.get(address)

@@ -110,6 +110,7 @@ DECISIONS: Mapping[tuple[str, str], Route] = {
         f"/tag?{_tag('no/where')}&at=now",
     ),
     ("GET", "/digests/<path:digest>"): Route(f"/digests/{B}", Role.READ, f"/digests/{C}", f"/digests/{NO_DIGEST}"),
+    ("GET", "/repositories"): Route("/repositories"),
     ("GET", "/repository"): Route(
         f"/repository?{_place('shop/web')}", Role.READ, f"/repository?{_place('secret/vault')}",
         f"/repository?{_place('no/where')}",

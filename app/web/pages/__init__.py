@@ -11,11 +11,12 @@ from app.bootstrap import Services
 from app.domain.access import LimitedScopeError
 from app.domain.errors import TagtrailError
 from app.store.engine import UnavailableError
-from app.web.pages import actor, deliveries, digest, origins, quarantine, repository, tag, timeline
+from app.web.pages import actor, deliveries, digest, origins, quarantine, repositories, repository, tag, timeline
 from app.web.shown import equip
 
 LOOKING: Mapping[str, tuple[str, Callable[..., ResponseReturnValue]]] = {
     "/": ("timeline", timeline.page),
+    "/repositories": ("repositories", repositories.page),
     "/repository": ("repository", repository.page),
     "/tag": ("tag", tag.page),
     "/digests/<path:digest>": ("digest", digest.page),
