@@ -10,16 +10,26 @@ from app.store.queries import changes, repositories, tags
 from app.store.queries.changes import ChangeFilter, ChangeLine
 from app.store.queries.paging import Paging
 from app.store.queries.repositories import RepositoryFilter, RepositoryLine
+from app.store.queries.tags import TagFilter
 from app.web.callers import scope
 from app.web.pages.lists import MOST_ON_A_PAGE, links
-from app.web.parameters import RepositoryPageParameters
+from app.web.parameters import ListParameters, Pattern, Word
 
 LATEST = 10
 """How many of the newest changes are listed; who made them is told of MOST_ON_A_PAGE."""
 
 
+class Asked(ListParameters):
+    registry: Word
+    repository: Pattern
+    removed: bool = False
+
+    def filter(self) -> TagFilter:
+        return self.into(TagFilter)
+
+
 def page(services: Services) -> str:
-    asked = RepositoryPageParameters.read(blank_is_absent=True)
+    asked = Asked.read(blank_is_absent=True)
     with reading(services.engine) as connection:
         seen = _first_seen(connection, asked)
         if seen is None:
@@ -37,7 +47,7 @@ def page(services: Services) -> str:
     )
 
 
-def _first_seen(connection: Connection, asked: RepositoryPageParameters) -> RepositoryLine | None:
+def _first_seen(connection: Connection, asked: Asked) -> RepositoryLine | None:
     """A page is of one repository: a pattern's first match is none unless it bears that very name."""
     named = RepositoryFilter(asked.registry, asked.repository)
     found = repositories.page(connection, scope(), named, Paging(1)).items

@@ -3,21 +3,34 @@
 import time
 
 from flask import abort, render_template
+from pydantic import Field
 
 from app.bootstrap import Services
 from app.domain.changes import TagKey
 from app.store.engine import reading
 from app.store.queries import changes, tags
+from app.store.queries.changes import ChangeFilter
 from app.store.queries.paging import Paging
 from app.store.queries.tags import TagFilter
 from app.web.band import band
 from app.web.callers import scope
 from app.web.pages.lists import links
-from app.web.parameters import TagPageParameters
+from app.web.parameters import ListParameters, Moment, Word
+
+
+class Asked(ListParameters):
+    registry: Word
+    repository: Word
+    tag: Word
+    at_ns: Moment | None = Field(None, alias="at")
+    void: bool = False
+
+    def filter(self) -> ChangeFilter:
+        return ChangeFilter(self.registry, self.repository, self.tag, void=self.void)
 
 
 def page(services: Services) -> str:
-    asked = TagPageParameters.read(blank_is_absent=True)
+    asked = Asked.read(blank_is_absent=True)
     key = TagKey(asked.registry, asked.repository, asked.tag)
     with reading(services.engine) as connection:
         found = changes.page(connection, scope(), asked.filter(), asked.paging)
