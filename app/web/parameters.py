@@ -143,7 +143,7 @@ class _Where(_Named):
     digest: DigestText | None = None
 
 
-class _When(BaseModel):
+class When(BaseModel):
     since_ns: Moment | None = Field(None, alias="since")
     until_ns: Moment | None = Field(None, alias="until")
 
@@ -160,7 +160,7 @@ class _KnownNamed(_Named):
         return known_ns
 
 
-class EventParameters(_Where, _When):
+class EventParameters(_Where, When):
     actor: Word | None = None
     action: Word | None = None
     origin: Word | None = None
@@ -173,7 +173,7 @@ class ActivityParameters(EventParameters):
     actor: Word  # of whom, has to be said
 
 
-class _Changes(_Named, _When):
+class _Changes(_Named, When):
     digest: DigestText | None = None
     actor: Word | None = None
     kind: Kind | None = None
@@ -207,7 +207,7 @@ class DiffParameters(_KnownNamed):
         return self.into(DiffFilter)
 
 
-class PullParameters(_Where, _When):
+class PullParameters(_Where, When):
     actor: Word | None = None
     origin: Word | None = None
     stale: bool = False
@@ -277,15 +277,3 @@ class MomentParameters(Parameters):
     tag: Word
     at_ns: Moment = Field(default_factory=time.time_ns, alias="at")
     known_ns: Moment | None = Field(None, alias="known_at")
-
-
-class TagPageParameters(ListParameters):
-    registry: Word
-    repository: Word
-    tag: Word
-    at_ns: Moment | None = Field(None, alias="at")
-    void: bool = False
-
-    def filter(self) -> ChangeFilter:
-        return ChangeFilter(self.registry, self.repository, self.tag, void=self.void)
-

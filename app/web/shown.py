@@ -15,6 +15,8 @@ from app.domain.times import SECOND_NS, rfc3339, rfc3339_nano
 MARKS = {
     "created": "+", "moved": "→", "removed": "×", "restored": "↺", "void": "∅", "pulled": "↓",
     "delivered": "✓", "pending": "…", "dead": "×", "superseded": "∅",
+    "push": "↑", "pull": "↓", "mount": "=", "delete": "×", "observe": "?",
+    "unreadable": "?", "too-large": "▣", "id-conflict": "≠",
 }
 """A sign for each kind of change and each status, so that colour is never all that tells them apart."""
 SHORT = 12
@@ -30,8 +32,8 @@ def equip(routes: Blueprint) -> None:
     routes.record(finish)
     for shown in (moment, digest, points_to, duration, lines, query, exact):
         routes.add_app_template_filter(shown)
-    routes.add_app_template_global(tag_address)
-    routes.add_app_template_global(digest_address)
+    for address in (tag_address, digest_address, repository_address, actor_address):
+        routes.add_app_template_global(address)
     routes.add_app_template_global(MARKS.get, "mark")
 
 
@@ -46,8 +48,14 @@ def moment(time_ns: int) -> Markup:
 
 
 def duration(span_ns: int) -> str:
-    """`840 ms`, `3.2 s`."""
-    return f"{span_ns / SECOND_NS:.1f} s" if span_ns >= SECOND_NS else f"{span_ns // 1_000_000} ms"
+    """`840 ms`, `3.2 s`, `5 min`, `36 h`, `12 d`; below 0 too."""
+    if abs(span_ns) < SECOND_NS:
+        return f"{round(span_ns / 1_000_000)} ms"
+    seconds = span_ns / SECOND_NS
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if abs(seconds) >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.1f} s"
 
 
 def digest(text: str) -> Markup:
@@ -101,3 +109,11 @@ def tag_address(registry: str, repository: str, tag: str) -> str:
 
 def digest_address(text: str) -> str:
     return f"/digests/{text}"
+
+
+def repository_address(registry: str, repository: str) -> str:
+    return f"/repository{query({'registry': registry, 'repository': repository})}"
+
+
+def actor_address(name: str) -> str:
+    return f"/actor{query({'name': name})}"

@@ -3,11 +3,13 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import HOST, A, B, C, add_delivery, an_event, take_in, try_delivery
+from axe_playwright_python.sync_playwright import Axe
+from builders import HOST, A, B, C, add_delivery, an_event, moment, take_in, try_delivery
 from conftest import missing
 from playwright.sync_api import Browser, Error, sync_playwright
 from playwright.sync_api import Page as Tab
@@ -16,10 +18,13 @@ from werkzeug.serving import make_server
 from app.bootstrap import Services, make_services
 from app.domain.access import AccessScope, Role
 from app.domain.links import tag_page
+from app.envelopes import Received
 from app.settings import load
-from app.store.engine import Engine
+from app.store import quarantine as quarantined
+from app.store.engine import Engine, writing
 from app.store.migrate import upgrade
 from app.usecases import tokens
+from app.usecases.ingest import reject
 from app.web.factory import create_app
 
 pytestmark = pytest.mark.e2e
@@ -39,10 +44,25 @@ ADDRESSES = {
     "tag": TAG,
     "moment": f"{TAG}&at=2026-05-09T09:47:30Z",
     "digest": f"/digests/{A}",
+    "repositories": "/repositories",
+    "repository": f"/repository?registry={HOST}&repository=shop/web",
+    "long repository": f"/repository?registry={HOST}&repository={LONG}",
+    "actor": "/actor?name=alice",
+    "long actor": f"/actor?name={'z' * 300}",
+    "did nothing": "/actor?name=alice&action=mount",
+    "origins": "/origins",
+    "quarantine": "/quarantine",
+    "quarantined": "/quarantine/unreadable",
     "deliveries": "/deliveries",
     "delivery": "/deliveries/msg_1",
     "problem": "/?kind=none",
 }
+ORIGINS = f"""
+origins:
+  prod: {{kind: distribution, registries: ["{HOST}"], insecure: "{LONG}", expect_every: 1h}}
+  quiet: {{kind: harbor, registries: [one.example, two.example], insecure: "a test", expect_every: 30d}}
+  hub: {{kind: dockerhub, auth: {{path: "${{file:secret}}"}}}}
+"""
 SCREENS = [(360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")]
 
 
@@ -69,9 +89,18 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Services:
     folder = tmp_path_factory.mktemp("site")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        (folder / "tagtrail.yml").write_text(ORIGINS)
+        (folder / "secret").write_text("s3cret")
         patch.setenv("DATABASE_URL", f"sqlite:///{folder}/tagtrail.db")
         patch.setenv("TAGTRAIL_DATA", str(folder / "data"))
         return make_services(load())
+
+
+def keep_unread(engine: Engine, why: str, body: bytes) -> None:
+    """An entry of the quarantine whose id is the reason."""
+    entry = replace(reject("prod", Received(body), moment(260), (why, f"{HOSTILE} {LONG}")), id=why)
+    with writing(engine) as connection:
+        quarantined.add(connection, [entry])
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +114,12 @@ def site(services: Services) -> Iterator[str]:
         an_event(second=220, tag=HOSTILE, actor=HOSTILE),
         an_event(second=230, repository=LONG, tag="y" * 128, actor="z" * 300, digest=C),
     )
+    take_in(
+        services.engine,
+        an_event(second=240, action="pull", actor="carol"), an_event(second=250, action="pull", digest=C, actor=LONG),
+    )
+    keep_unread(services.engine, "unreadable", b"{" + HOSTILE.encode() + b"q" * 500)
+    keep_unread(services.engine, "too-large", b"x")
     add_delivery(services.engine, "msg_1", 300, body=b"q" * 500, repository=LONG)
     try_delivery(services.engine, "trigger:web", 301, (503, "HTTP 503", b"w" * 500))
     with served(services) as url:
@@ -175,12 +210,66 @@ def test_text_stands_out_from_its_ground(tab: Tab) -> None:
             assert (lighter + 0.05) / (darker + 0.05) >= 4.5, (name, what, text, ground)
 
 
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
+def test_axe_finds_nothing_to_complain_of(browser: Browser, site: str, width: int, scheme: str) -> None:
+    """All of axe-core's rules that are on by default. Its script runs past the policy, which the other tests hold."""
+    context = browser.new_context(
+        base_url=site, viewport={"width": width, "height": 800}, bypass_csp=True,
+        color_scheme=scheme,  # type: ignore[arg-type]  one of the two
+    )
+    looked_at, axe = context.new_page(), Axe()
+    for name, address in ADDRESSES.items():
+        looked_at.goto(address)
+        found = axe.run(looked_at).response
+        assert len(found["passes"]) > 10, name
+        complaints = [(rule["id"], node["html"], node["failureSummary"]) for rule in found["violations"]
+                      for node in rule["nodes"]]
+        assert complaints == [], name
+    context.close()
+
+
+def test_axe_would_find_something(browser: Browser, site: str) -> None:
+    context = browser.new_context(base_url=site, bypass_csp=True)
+    looked_at = context.new_page()
+    looked_at.goto("/")
+    looked_at.evaluate("document.querySelector('select').parentElement.replaceWith(document.querySelector('select'))")
+    assert [rule["id"] for rule in Axe().run(looked_at).response["violations"]] == ["select-name"]
+    context.close()
+
+
 def test_focus_is_seen(tab: Tab) -> None:
     tab.goto("/")
     for _ in range(8):
         tab.keyboard.press("Tab")
         outline = measure(tab, "getComputedStyle(document.activeElement).outline")
         assert "solid 3px" in outline, outline
+
+
+def tab_to(opened: Tab, text: str) -> None:
+    """Press the tabulator until the focus is on what says `text`."""
+    for _ in range(60):
+        opened.keyboard.press("Tab")
+        if opened.evaluate("document.activeElement.textContent").strip() == text:
+            return
+    raise AssertionError(f"the keyboard does not reach {text!r}")
+
+
+def test_the_keyboard_leads_everywhere(browser: Browser, site: str) -> None:
+    opened = browser.new_page(base_url=site)
+    opened.goto("/")
+    for text, title in (
+        ("Repositories", "Repositories"), ("registry.example:5000/shop/web", "shop/web"), ("stable", "shop/web:stable"),
+        ("alice", "alice"), ("Quarantine", "Quarantine"),
+    ):
+        tab_to(opened, text)
+        opened.keyboard.press("Enter")
+        opened.wait_for_function("title => document.title.startsWith(`${title} · `)", arg=title)
+    opened.goto("/quarantine/unreadable")
+    tab_to(opened, "Read again")
+    opened.keyboard.press("Enter")
+    opened.get_by_role("alert").wait_for()
+    assert opened.get_by_role("alert").inner_text().startswith("It stays.")
+    opened.close()
 
 
 def test_a_user_finds_a_tag_and_looks_back(tab: Tab) -> None:
@@ -190,7 +279,7 @@ def test_a_user_finds_a_tag_and_looks_back(tab: Tab) -> None:
     tab.get_by_label("Tag", exact=True).fill("stable")
     tab.get_by_role("button", name="Show").click()
     assert tab.locator("ol.changes > li").count() == 4
-    tab.locator("ol.changes a.reference").first.click()
+    tab.locator("ol.changes a.tag").first.click()
     assert tab.url.endswith(TAG)
     tab.get_by_label("Where did it point at").fill("2026-05-09T09:48:00Z")
     tab.get_by_role("button", name="Show").click()

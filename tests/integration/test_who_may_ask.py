@@ -52,6 +52,10 @@ def _tag(repository: str) -> str:
     return f"registry={HOST}&repository={repository}&tag=stable"
 
 
+def _place(repository: str) -> str:
+    return f"registry={HOST}&repository={repository}"
+
+
 NO_DIGEST = f"sha256:{'0' * 64}"
 DECISIONS: Mapping[tuple[str, str], Route] = {
     ("GET", "/static/<path:filename>"): Route("/static/tagtrail.css", None),
@@ -106,6 +110,16 @@ DECISIONS: Mapping[tuple[str, str], Route] = {
         f"/tag?{_tag('no/where')}&at=now",
     ),
     ("GET", "/digests/<path:digest>"): Route(f"/digests/{B}", Role.READ, f"/digests/{C}", f"/digests/{NO_DIGEST}"),
+    ("GET", "/repositories"): Route("/repositories"),
+    ("GET", "/repository"): Route(
+        f"/repository?{_place('shop/web')}", Role.READ, f"/repository?{_place('secret/vault')}",
+        f"/repository?{_place('no/where')}",
+    ),
+    ("GET", "/actor"): Route("/actor?name=bob", Role.READ, "/actor?name=mallory", "/actor?name=nobody"),
+    ("GET", "/origins"): Route("/origins", whole=True),
+    ("GET", "/quarantine"): Route("/quarantine", whole=True),
+    ("GET", "/quarantine/<identity>"): Route("/quarantine/KEPT", whole=True),
+    ("POST", "/quarantine/<identity>/retry"): Route("/quarantine/KEPT/retry", Role.ADMIN, whole=True, status=422),
     ("GET", "/deliveries"): Route("/deliveries"),
     ("GET", "/deliveries/<identity>"): Route(
         "/deliveries/within", Role.READ, "/deliveries/outside", "/deliveries/nowhere"
@@ -240,6 +254,14 @@ def test_admins_and_the_unscoped_have_all(house: House) -> None:
 def test_a_page_shows_actions_only_to_those_who_may(house: House) -> None:
     assert "Send again" not in house.ask("GET", "/deliveries/within", "read").text
     assert "Send again" in house.ask("GET", "/deliveries/within", "deploy").text
+    assert "Read again" not in house.ask("GET", "/quarantine/KEPT", "deploy").text
+    assert "Read again" in house.ask("GET", "/quarantine/KEPT", "admin").text
+
+
+def test_a_page_leads_nobody_to_where_his_scope_does_not_reach(house: House) -> None:
+    for address in ("/origins", "/quarantine"):
+        assert f'href="{address}"' in house.ask("GET", "/", "read").text
+        assert f'href="{address}"' not in house.ask("GET", "/", "read of the shop").text
 
 
 def test_redelivering_makes_it_due(house: House) -> None:
