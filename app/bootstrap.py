@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from app.domain.errors import TagtrailError
 from app.queue.jobs import FAN_OUT, Bell, Lane, SilentBell
-from app.settings import Settings
+from app.settings import ConfigurationError, Settings
 from app.settings.origins_folder import LOCAL
 from app.store.engine import Engine, alone, make_engine
 from app.usecases.group_commit import GroupCommit
@@ -97,8 +97,6 @@ def make_keeping(settings: Settings) -> "Keeping | None":
 
 def make_sinks(settings: Settings, door: "Door") -> Mapping[str, "Sink"]:
     """The sink of each destination: `trigger:NAME` and `channel:NAME`. Raises ConfigurationError."""
-    from app.domain.errors import TagtrailError
-    from app.settings import ConfigurationError
     from app.sinks.kinds import build
 
     sinks = {}
@@ -120,7 +118,6 @@ def make_fan(settings: Settings, sinks: Mapping[str, "Sink"]) -> "Fan":
 
 def _url(text: "SecretStr", where: str) -> "Url":
     from app.outbound import InvalidUrlError, Url
-    from app.settings import ConfigurationError
 
     try:
         return Url.parse(text.get_secret_value())
@@ -172,7 +169,6 @@ def make_remote(settings: Settings, door: "Door", name: str, section: "AskedRegi
     from app.outbound import Door, InvalidUrlError, Url
     from app.remote.access import Trust
     from app.remote.client import RemoteRegistry
-    from app.settings import ConfigurationError
 
     url, realms = _BUILT_IN.get(name, (name, ()))
     try:
@@ -202,7 +198,6 @@ def make_forwards(settings: Settings) -> Mapping[str, "Forward"]:
     """Where changes are sent on to, by name. Raises ConfigurationError."""
     from app.domain.signatures import SigningSecret
     from app.outbound import Url
-    from app.settings import ConfigurationError
     from app.usecases.forward import Forward
 
     forwards = {}

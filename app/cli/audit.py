@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from app.cli.asking import as_json, asking, listing
+from app.cli.asking import as_json, asking
 from app.cli.context import Context, pass_context
 from app.cli.progress import Progress
 from app.cli.recorded import recorded
@@ -182,7 +182,8 @@ def _tell_rebuilt(rebuilt: Rebuilt, verb: str) -> None:
 
 
 @audit.command()
-@listing
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="Most lines.")
+@as_json
 @pass_context
 def log(context: Context, limit: int, as_json: bool) -> None:
     """List what operators did, newest first."""
