@@ -288,15 +288,3 @@ class MissingRedisError(TagtrailError):
 
     def __init__(self) -> None:
         super().__init__("REDIS_URL is not set; set it, or start everything with: tagtrail up")
-
-
-def settle_at_start(settings: Settings) -> None:
-    """Resolve all that a crash of our registry left half-done: no request is under way yet."""
-    from app.usecases.settle_leftovers import settle_leftovers
-
-    if settings.registry.storage.inmemory is not None:
-        return
-    engine = journal_engine(settings)
-    registry, locks = make_registry(settings)
-    settle_leftovers(engine, locks, registry.holds, at_start=True)
-    engine.dispose()

@@ -7,7 +7,14 @@ import time
 import uuid
 from typing import Any
 
-from app.bootstrap import INSTANCE, configure_logging, log_failure, make_services, settle_at_start
+from app.bootstrap import (
+    INSTANCE,
+    configure_logging,
+    journal_engine,
+    log_failure,
+    make_registry,
+    make_services,
+)
 from app.domain.errors import TagtrailError
 from app.settings import Settings, load
 from app.settings.fingerprint import fingerprint
@@ -49,7 +56,7 @@ def serve(settings: Settings) -> None:
 
     note_configuration(settings.database_url, operator(), fingerprint(settings))
     if not settings.open_to_others:
-        settle_at_start(settings)
+        _settle(settings)
     Server(
         "tagtrail",
         address=settings.host,
@@ -61,6 +68,18 @@ def serve(settings: Settings) -> None:
         respawn_failed_workers=True,
         workers_kill_timeout=FINISH_WITHIN_S,
     ).serve(target_loader=make)
+
+
+def _settle(settings: Settings) -> None:
+    """Resolve all that a crash of our registry left half-done: no request is under way yet."""
+    from app.usecases.settle_leftovers import settle_leftovers
+
+    if settings.registry.storage.inmemory is not None:
+        return
+    engine = journal_engine(settings)
+    registry, locks = make_registry(settings)
+    settle_leftovers(engine, locks, registry.holds, at_start=True)
+    engine.dispose()
 
 
 if __name__ == "__main__":

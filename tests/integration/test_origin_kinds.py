@@ -126,7 +126,8 @@ def test_a_mended_mapping_reads_what_is_in_quarantine(client: FlaskClient, engin
     assert answer.get_json()["reason"] == "event 0: action: is missing"
     (row,) = stored(engine, "quarantine")
     mended = Origin("cloudevent-push", "generic", ("x.example",), expressions=Expressions("kind", "name"))
-    assert retry(engine, row.id, replace(mended, expressions=None), POLICY, "os:ann").why == "the origin has no mapping:"
+    unmended = replace(mended, expressions=None)
+    assert retry(engine, row.id, unmended, POLICY, "os:ann").why == "the origin has no mapping:"
     assert retry(engine, row.id, mended, POLICY, "os:ann").events == 1
 
 
