@@ -3,22 +3,24 @@
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import click
 
-from app.cli.asking import as_json, asking
+from app.cli.asking import Output, as_json, asking, in_time, listing
 from app.cli.context import Context, pass_context
 from app.cli.progress import Progress
 from app.cli.recorded import recorded
-from app.cli.tables import When, print_json, print_table
+from app.cli.tables import When, print_json
 from app.domain.checkpoints import Checkpoint, PublicKey, SigningKey, read_checkpoints, without_repeats
 from app.domain.plain import plain
 from app.settings import ConfigurationError
 from app.settings.keys import signing_key
 from app.settings.operator import operator
 from app.settings.origins_folder import write_private
-from app.store import actions
 from app.store.actions import Action
+from app.store.queries import actions as queries
+from app.store.queries.actions import ActionFilter, ActionLine
 from app.usecases import checkpoint as checkpoints
 from app.usecases.rebuild import Rebuilt
 from app.usecases.rebuild import rebuild as rebuild_history
@@ -182,20 +184,18 @@ def _tell_rebuilt(rebuilt: Rebuilt, verb: str) -> None:
 
 
 @audit.command()
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="Most lines.")
-@as_json
+@click.option("--actor", help="Who did it, such as os:alice.")
+@click.option("--verb", help="What was done, such as origin.add.")
+@in_time
+@listing
 @pass_context
-def log(context: Context, limit: int, as_json: bool) -> None:
+def log(context: Context, /, output: Output, **asked: Any) -> None:
     """List what operators did, newest first."""
-    with asking(context) as connection:
-        found = actions.newest(connection, limit)
-    if as_json:
-        print_json([plain(one) for one in found])
-        return
-    print_table([
-        {
-            "seq": one.seq, "time": When(one.time_ns), "actor": one.actor, "verb": one.verb, "subject": one.subject,
-            "detail": ", ".join(f"{name}={value}" for name, value in one.detail.items()),
-        }
-        for one in found
-    ])
+    output.show(context, queries.page, ActionFilter(**asked), _row)
+
+
+def _row(line: ActionLine) -> dict[str, object]:
+    return {
+        "seq": line.seq, "time": When(line.time_ns), "actor": line.actor, "verb": line.verb, "subject": line.subject,
+        "detail": ", ".join(f"{name}={value}" for name, value in line.detail.items()),
+    }

@@ -50,11 +50,6 @@ def add(connection: Connection, action: Action) -> None:
     head.advance(connection, links.add(connection, at, ACTION, [row]))
 
 
-def newest(connection: Connection, most: int) -> list[Recorded]:
-    """The last actions, the newest first."""
-    return _recorded(connection, select(actions).order_by(actions.c.seq.desc()).limit(most))
-
-
 def all_of(connection: Connection, verb: str) -> list[Recorded]:
     """Every action of one kind, the oldest first."""
     return _recorded(connection, select(actions).where(actions.c.verb == verb).order_by(actions.c.seq))

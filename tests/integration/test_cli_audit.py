@@ -16,12 +16,16 @@ from sqlalchemy import Engine, delete, update
 
 from app.bootstrap import make_export
 from app.cli import main
+from app.domain.access import EVERYTHING, AccessScope, LimitedScopeError
 from app.domain.checkpoints import PublicKey, read_checkpoints
 from app.settings import ConfigurationError, load
 from app.settings.fingerprint import fingerprint
 from app.settings.operator import operator
-from app.store import actions, schema
+from app.store import schema
 from app.store.engine import reading, writing
+from app.store.queries import actions
+from app.store.queries.actions import ActionFilter
+from app.store.queries.paging import Paging
 from app.usecases.checkpoint import ExportError
 from app.usecases.note_configuration import note_configuration
 from workers.relay import Relay
@@ -47,7 +51,7 @@ def run(*arguments: str, status: int = 0) -> Result:
 
 def log(engine: Engine) -> list[tuple[str, str, str, dict[str, Any]]]:
     with reading(engine) as connection:
-        found = actions.newest(connection, 99)
+        found = actions.page(connection, EVERYTHING, ActionFilter(), Paging()).items
     return [(one.actor, one.verb, one.subject, dict(one.detail)) for one in reversed(found)]
 
 
@@ -156,6 +160,13 @@ def test_what_operators_do_is_in_the_log(engine: Engine, monkeypatch: pytest.Mon
     assert "delivery.redeliver" in run("audit", "log").stdout
     newest = json.loads(run("audit", "log", "--json", "--limit", "1").stdout)
     assert [(one["seq"], one["verb"], one["subject"]) for one in newest] == [(3, "origin.remove", "prod")]
+    added = json.loads(run("audit", "log", "--jsonl", "--verb", "origin.add", "--actor", ME).stdout)
+    assert added["detail"]["registries"] == ["registry.example:5000"]
+    assert run("audit", "log", "--csv", "--actor", "os:nobody-else").stdout.splitlines() == [
+        '"seq","time","actor","verb","subject","detail"'
+    ]
+    with reading(engine) as connection, pytest.raises(LimitedScopeError):
+        actions.page(connection, AccessScope.parse(["local/**"]), ActionFilter(), Paging())
     run("audit", "verify")
 
 

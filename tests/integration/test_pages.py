@@ -16,10 +16,10 @@ from werkzeug.test import TestResponse
 from app.domain.access import EVERYTHING
 from app.domain.links import tag_page
 from app.envelopes import Received
-from app.store import actions
 from app.store import engine as engines
 from app.store import quarantine as quarantined
-from app.store.queries import changes
+from app.store.queries import actions, changes
+from app.store.queries.actions import ActionFilter
 from app.store.queries.changes import ChangeFilter
 from app.store.queries.paging import Paging
 from app.usecases.ingest import reject
@@ -300,7 +300,7 @@ def test_what_waits_is_read_again(
         assert client.post(f"/quarantine/{good}/retry").status_code == 403, "a form of another site"
         answer = read_again(client, good)
         with engines.reading(engine) as connection:
-            (done,) = actions.newest(connection, 2)
+            (done,) = actions.page(connection, EVERYTHING, ActionFilter(), Paging()).items
         assert (done.actor, done.verb, done.subject) == ("loopback", "quarantine.retry", good)
         assert (answer.status_code, answer.headers["Location"]) == (303, f"/quarantine/{good}")
         after = page(client, f"/quarantine/{good}")

@@ -10,7 +10,7 @@ from listener import Listener
 from sqlalchemy import Engine, Table, delete, select, update
 
 from app.outbound import Door
-from app.store import actions, schema
+from app.store import schema
 from app.store.engine import reading, writing
 from app.usecases.rebuild import rebuild
 
@@ -73,8 +73,7 @@ def test_a_dry_run_writes_nothing(engine: Engine) -> None:
     found = again(engine, dry_run=True)
     assert found == [f"changes {was[0][0]['id']}: changed (actor)"]
     assert history(engine) == was
-    with reading(engine) as connection:
-        assert actions.newest(connection, 9) == []
+    assert rows(engine, schema.actions) == []
 
 
 def test_a_line_that_was_moved_to_another_repository_comes_back(engine: Engine) -> None:
