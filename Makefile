@@ -22,7 +22,7 @@ up: $(VENV)/installed
 	$(BIN)/tagtrail up
 
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest --ignore tests/e2e $(PYTEST)
+	$(BIN)/python -m pytest -n auto --ignore tests/e2e $(PYTEST)
 
 e2e: $(VENV)/installed-check
 	$(BIN)/python -m pytest tests/e2e $(PYTEST)

@@ -272,7 +272,7 @@ def test_a_cancelled_upload(shop: Shop) -> None:
     assert shop.uploads() == []
 
 
-@pytest.mark.parametrize("session", [str(uuid.uuid4()), "x", "..", "a=b", "%00", "%2e%2e"])
+@pytest.mark.parametrize("session", ["527cc6ed-fa3b-433f-b81f-2390b9f55031", "x", "..", "a=b", "%00", "%2e%2e"])
 def test_an_unknown_upload(shop: Shop, session: str) -> None:
     for method in ("GET", "HEAD", "PATCH", "DELETE"):
         shop.refused(method, f"blobs/uploads/{session}", 404, "BLOB_UPLOAD_UNKNOWN")
