@@ -13,10 +13,12 @@ from app.domain.access import EVERYTHING, AccessScope, InvalidScopeError, Role
 from app.domain.plain import plain
 from app.domain.text import printable
 from app.domain.times import parse_duration
+from app.settings.operator import operator
 from app.settings.values import check_name
 from app.store import tokens as stored
 from app.store.tokens import Token
 from app.usecases import tokens
+from app.usecases.tokens import NewToken
 
 
 @click.group()
@@ -58,7 +60,7 @@ def add(context: Context, name: str, role: str, scope: AccessScope, lasts_ns: in
     """Make a token NAME and print its secret, which is shown this once and kept nowhere."""
     with asking(context):
         pass  # there is a database to write to
-    secret = tokens.issue(context.engine, name, Role(role), scope, lasts_ns)
+    secret = tokens.issue(context.engine, NewToken(name, Role(role), scope, lasts_ns), operator())
     click.echo("shown this once; give it as Authorization: Bearer, or sign in with it:", err=True)
     click.echo(secret)
 
@@ -104,4 +106,4 @@ def revoke(context: Context, name: str) -> None:
     """Let the token NAME open nothing any more, from now on and for ever."""
     with asking(context):
         pass  # there is a database to write to
-    tokens.revoke(context.engine, name)
+    tokens.revoke(context.engine, name, operator())

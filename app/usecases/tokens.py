@@ -3,11 +3,13 @@
 import hashlib
 import secrets
 from contextlib import suppress
+from dataclasses import dataclass
 
 from app.domain.access import AccessScope, Role
 from app.domain.errors import TagtrailError
 from app.domain.times import SECOND_NS
-from app.store import tokens
+from app.store import actions, tokens
+from app.store.actions import Action
 from app.store.engine import Engine, UnavailableError, now_ns, reading, writing
 from app.store.tokens import Token
 
@@ -21,23 +23,42 @@ class TokenNameError(TagtrailError):
     """A name that is taken, or that no token has."""
 
 
-def issue(engine: Engine, name: str, role: Role, scope: AccessScope, lasts_ns: int | None) -> str:
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """`lasts_ns`: nanoseconds until it opens nothing any more; None: never."""
+
+    name: str
+    role: Role
+    scope: AccessScope
+    lasts_ns: int | None = None
+
+    @property
+    def detail(self) -> dict[str, object]:
+        """As the log of actions keeps it."""
+        globs = None if self.scope.globs is None else [str(glob) for glob in self.scope.globs]
+        return {"role": self.role.value, "scope": globs, "lasts_ns": self.lasts_ns}
+
+
+def issue(engine: Engine, wanted: NewToken, by: str) -> str:
     """A new token's secret, which is kept nowhere. Raises TokenNameError for a name that was ever used."""
-    secret = PREFIX + secrets.token_urlsafe(32)
+    secret, name = PREFIX + secrets.token_urlsafe(32), wanted.name
     with writing(engine) as connection:
         if tokens.named(connection, name) is not None:
             raise TokenNameError(f"a token {name!r} exists or existed; names are not used again: records quote them")
         made_ns = now_ns(connection)
-        expires_ns = None if lasts_ns is None else made_ns + lasts_ns
-        tokens.add(connection, Token(name, role, scope, made_ns, expires_ns, None, None), _sha256(secret))
+        expires_ns = None if wanted.lasts_ns is None else made_ns + wanted.lasts_ns
+        token = Token(name, wanted.role, wanted.scope, made_ns, expires_ns, None, None)
+        actions.add(connection, Action(by, "token.add", name, wanted.detail))
+        tokens.add(connection, token, _sha256(secret))
     return secret
 
 
-def revoke(engine: Engine, name: str) -> None:
+def revoke(engine: Engine, name: str, by: str) -> None:
     """From now on it opens nothing, and who signed in with it is signed out. Raises TokenNameError."""
     with writing(engine) as connection:
         if tokens.named(connection, name) is None:
             raise TokenNameError(f"no token is called {name!r}; `tagtrail token list` shows all")
+        actions.add(connection, Action(by, "token.revoke", name))
         tokens.revoke(connection, name, now_ns(connection))
 
 

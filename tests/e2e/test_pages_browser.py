@@ -25,6 +25,7 @@ from app.store.engine import Engine, writing
 from app.store.migrate import upgrade
 from app.usecases import tokens
 from app.usecases.ingest import reject
+from app.usecases.tokens import NewToken
 from app.web.factory import create_app
 
 pytestmark = pytest.mark.e2e
@@ -341,7 +342,7 @@ def test_sign_in_look_act_and_sign_out(
 ) -> None:
     """A real browser says for itself where a form comes from, and keeps cookies by the rules."""
     url, engine = guarded
-    secret = tokens.issue(engine, "ann", Role.DEPLOY, AccessScope.parse([f"{HOST}/shop/*"]), None)
+    secret = tokens.issue(engine, NewToken("ann", Role.DEPLOY, AccessScope.parse([f"{HOST}/shop/*"])), "os:ann")
     context = browser.new_context(
         base_url=url, viewport={"width": width, "height": 800}, java_script_enabled=False,
         color_scheme=scheme,  # type: ignore[arg-type]  one of the two

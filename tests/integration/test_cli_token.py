@@ -10,6 +10,8 @@ from sqlalchemy import Engine
 
 from app.cli import main
 from app.domain.access import AccessScope, Role
+from app.settings.operator import operator
+from app.store import actions
 from app.store.engine import reading
 from app.store.tokens import named
 from app.usecases import tokens
@@ -42,6 +44,18 @@ def test_a_secret_is_printed_once_and_works(engine: Engine) -> None:
     assert known.expires_ns is not None
     assert known.expires_ns - known.made_ns == 90 * 86_400 * 10**9
     assert secret not in run("list").output + run("list", "--json").output
+
+
+def test_who_makes_and_revokes_one_is_written_down(engine: Engine) -> None:
+    secret = run("add", "ci", "--role", "read", "--scope", f"{HOST}/shop/*", "--expires", "1d").stdout.strip()
+    run("revoke", "ci")
+    run("revoke", "nobody", status=1)
+    with reading(engine) as connection:
+        (made,), (revoked,) = (actions.all_of(connection, verb) for verb in ("token.add", "token.revoke"))
+    assert (made.subject, revoked.subject) == ("ci", "ci")
+    assert made.actor == revoked.actor == operator()
+    assert made.detail == {"role": "read", "scope": [f"{HOST}/shop/*"], "lasts_ns": 86_400 * 10**9}
+    assert secret not in str(made)
 
 
 def test_a_list_of_all_there_were(engine: Engine) -> None:

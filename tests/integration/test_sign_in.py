@@ -22,6 +22,7 @@ from app.domain.access import EVERYTHING, AccessScope, Role
 from app.store import schema
 from app.store.engine import writing
 from app.usecases import tokens
+from app.usecases.tokens import NewToken
 from app.web.shown import own_path
 
 HTTP = "web: {token: '${env:PAGES_TOKEN}', require_token: true}"
@@ -77,7 +78,7 @@ def test_programs_are_led_nowhere(client: FlaskClient) -> None:
 
 def test_a_session_sees_what_its_token_sees(client: FlaskClient, engine: Engine) -> None:
     scope = AccessScope.parse([f"{HOST}/shop/*"])
-    sign_in(client, tokens.issue(engine, "shop", Role.READ, scope, None))
+    sign_in(client, tokens.issue(engine, NewToken("shop", Role.READ, scope), "os:ann"))
     assert "shop/web" in client.get("/").text
     assert "mallory" not in client.get("/").text
     assert client.get(f"/tag?registry={HOST}&repository=secret/vault&tag=stable").status_code == 404
@@ -87,10 +88,10 @@ def test_a_session_sees_what_its_token_sees(client: FlaskClient, engine: Engine)
 
 def test_a_revoked_or_expired_token_signs_out_at_once(client: FlaskClient, engine: Engine) -> None:
     for name in ("revoked", "expired"):
-        sign_in(client, tokens.issue(engine, name, Role.READ, EVERYTHING, None))
+        sign_in(client, tokens.issue(engine, NewToken(name, Role.READ, EVERYTHING), "os:ann"))
         assert client.get("/").status_code == 200
         if name == "revoked":
-            tokens.revoke(engine, name)
+            tokens.revoke(engine, name, "os:ann")
         else:
             with writing(engine) as connection:
                 connection.execute(update(schema.tokens).where(schema.tokens.c.name == name).values(expires_ns=1))
@@ -107,7 +108,7 @@ def test_a_wrong_token_is_refused_on_the_page(client: FlaskClient, token: str) -
 
 
 def test_a_token_for_sending_opens_no_page(client: FlaskClient, engine: Engine) -> None:
-    answer = enter(client, tokens.issue(engine, "sender", Role.INGEST, EVERYTHING, None))
+    answer = enter(client, tokens.issue(engine, NewToken("sender", Role.INGEST, EVERYTHING), "os:ann"))
     assert (answer.status_code, "it needs read" in answer.text) == (403, True)
 
 
@@ -184,7 +185,8 @@ def test_the_proof_of_before_signing_in_is_none_after(client: FlaskClient) -> No
 def test_forms_that_act_want_the_proof_of_cookies_and_passwords(client: FlaskClient, engine: Engine) -> None:
     """Browsers send both by themselves; a Bearer token only a program sends."""
     add_delivery(engine, "msg_1")
-    address, secret = "/deliveries/msg_1/redeliver", tokens.issue(engine, "d", Role.DEPLOY, EVERYTHING, None)
+    address = "/deliveries/msg_1/redeliver"
+    secret = tokens.issue(engine, NewToken("d", Role.DEPLOY, EVERYTHING), "os:ann")
     basic = base64.b64encode(f"x:{secret}".encode()).decode()
     assert client.post(address, headers={"Authorization": f"Basic {basic}"}).status_code == 403
     assert client.post(address, headers={"Authorization": f"Bearer {secret}"}).status_code == 303

@@ -26,6 +26,7 @@ from app.store import tokens as stored
 from app.store.engine import reading, writing
 from app.usecases import tokens
 from app.usecases.ingest import reject
+from app.usecases.tokens import NewToken
 from app.web import callers, live
 
 SHOP = AccessScope.parse([f"{HOST}/shop/*"])
@@ -170,8 +171,8 @@ def house(engine: Engine, database_url: str, tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(live, "LOOK_EVERY_S", 0.001)
     made = {"access-token": "open-sesame"}
     for role in Role:
-        made[role] = tokens.issue(engine, f"the-{role}", role, EVERYTHING, None)
-        made[f"{role} of the shop"] = tokens.issue(engine, f"shop-{role}", role, SHOP, None)
+        made[role] = tokens.issue(engine, NewToken(f"the-{role}", role, EVERYTHING), "os:ann")
+        made[f"{role} of the shop"] = tokens.issue(engine, NewToken(f"shop-{role}", role, SHOP), "os:ann")
     (tmp_path / "tagtrail.yml").write_text(CONFIG)
     environment = {"PROD_SECRET": "s3cret", "PAGES_TOKEN": "open-sesame"}
     with client_of(monkeypatch, tmp_path, database_url, **environment) as client:
@@ -275,14 +276,14 @@ def test_redelivering_makes_it_due(house: House) -> None:
 
 
 def test_a_token_that_is_revoked_or_has_expired_opens_nothing(house: House) -> None:
-    secret = tokens.issue(house.engine, "brief", Role.READ, EVERYTHING, 3600 * SECOND_NS)
+    secret = tokens.issue(house.engine, NewToken("brief", Role.READ, EVERYTHING, 3600 * SECOND_NS), "os:ann")
     asking = {"Authorization": f"Bearer {secret}"}
     assert house.client.get("/api/v1/tags", headers=asking).status_code == 200
     with writing(house.engine) as connection:
         connection.execute(update(schema.tokens).where(schema.tokens.c.name == "brief").values(expires_ns=1))
     assert house.client.get("/api/v1/tags", headers=asking).status_code == 401
     assert house.ask("GET", "/api/v1/tags", "read").status_code == 200
-    tokens.revoke(house.engine, "the-read")
+    tokens.revoke(house.engine, "the-read", "os:ann")
     assert house.ask("GET", "/api/v1/tags", "read").status_code == 401
 
 
@@ -330,13 +331,13 @@ def test_a_token_may_send_for_origins_all_of_whose_registries_it_may(house: Hous
     scopes = {"whole": "prod/**", "any": "*/**", "part": "prod/shop/*", "other": "prox/**", "deep": "prod/**/**"}
     found = {}
     for name, glob in scopes.items():
-        secret = tokens.issue(house.engine, name, Role.INGEST, AccessScope.parse([glob]), None)
+        secret = tokens.issue(house.engine, NewToken(name, Role.INGEST, AccessScope.parse([glob])), "os:ann")
         found[name] = _post(house, secret)
     assert found == {"whole": 202, "any": 202, "part": 401, "other": 401, "deep": 401}
     by_role = {who: _post(house, secret) for who, secret in house.secrets.items()}
     assert {who for who, status in by_role.items() if status == 202} == {"ingest", "admin"}
-    tokens.revoke(house.engine, "whole")
-    tokens.revoke(house.engine, "the-ingest")
+    tokens.revoke(house.engine, "whole", "os:ann")
+    tokens.revoke(house.engine, "the-ingest", "os:ann")
     assert _post(house, house.secrets["ingest"]) == 401
     assert _post(house, "s3cret") == 202, "the origin's own"
 
@@ -351,7 +352,7 @@ def test_on_loopback_a_shown_token_still_counts(
 ) -> None:
     """Nobody is asked there; who shows a token sees what it sees."""
     take_in(engine, an_event(), an_event(second=1, repository="secret/vault"))
-    secret = tokens.issue(engine, "shop", Role.READ, SHOP, None)
+    secret = tokens.issue(engine, NewToken("shop", Role.READ, SHOP), "os:ann")
     with client_of(monkeypatch, tmp_path, database_url) as client:
         assert len(client.get("/api/v1/tags").json["items"]) == 2
         scoped = client.get("/api/v1/tags", headers={"Authorization": f"Bearer {secret}"})
