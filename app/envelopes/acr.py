@@ -8,6 +8,7 @@ request; the documentation masks its digests. Event Grid asks first, with an eve
 from app.domain.events import Scope
 from app.domain.times import parse_rfc3339
 from app.envelopes.batches import one_by_one
+from app.envelopes.distribution import Actor, Request
 from app.envelopes.reading import Dialect, Reading, Received
 from app.envelopes.slices import elements
 from app.envelopes.wire import FaultError, Said, Wire, checked, one_body, value_of
@@ -31,18 +32,6 @@ class _Target(Wire):
     tag: str | None = None
 
 
-class _Request(Wire):
-    id: str | None = None
-    addr: str | None = None
-    host: str | None = None
-    method: str | None = None
-    useragent: str | None = None
-
-
-class _Actor(Wire):
-    name: str | None = None
-
-
 class _Hook(Wire):
     """The body of a webhook; the data of an event in Event Grid."""
 
@@ -50,8 +39,8 @@ class _Hook(Wire):
     timestamp: str | None = None
     action: str | None = None
     target: _Target | None = None
-    request: _Request | None = None
-    actor: _Actor | None = None
+    request: Request | None = None
+    actor: Actor | None = None
 
 
 class _GridEvent(Wire):
@@ -101,7 +90,7 @@ def _said(value: object) -> Said:
 
 
 def _told(identity: str | None, hook: _Hook, action: str, moment: str | None) -> Said:
-    target, request = hook.target or _Target(), hook.request or _Request()
+    target, request = hook.target or _Target(), hook.request or Request()
     return Said(
         action=word(action),
         repository=target.repository,

@@ -27,7 +27,7 @@ class _Target(Wire):
     tag: str | None = None
 
 
-class _Request(Wire):
+class Request(Wire):
     id: str | None = None
     addr: str | None = None
     host: str | None = None
@@ -35,7 +35,7 @@ class _Request(Wire):
     useragent: str | None = None
 
 
-class _Actor(Wire):
+class Actor(Wire):
     name: str | None = None
 
 
@@ -55,8 +55,8 @@ class _Event(Wire):
     timestamp: str | None = None
     action: str
     target: _Target
-    request: _Request | None = None
-    actor: _Actor | None = None
+    request: Request | None = None
+    actor: Actor | None = None
     source: _Source | None = None
     tagtrail: _Extension | None = None
 
@@ -72,7 +72,7 @@ def _recognises(_: Received, value: object) -> bool:
 
 def _said(value: object) -> Said:
     event = checked(_Event, value)
-    target, request, source = event.target, event.request or _Request(), event.source or _Source()
+    target, request, source = event.target, event.request or Request(), event.source or _Source()
     if not target.repository:
         raise FaultError("target.repository: is missing")
     return Said(

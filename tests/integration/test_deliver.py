@@ -198,7 +198,7 @@ class Dies:
     """A sink whose process ends while it sends."""
 
     def render(self, told: object) -> Message:
-        raise NotImplementedError
+        raise AssertionError("what is sent was rendered before")
 
     def send(self, message_id: str, message: Message, now_s: int) -> Outcome:
         raise SystemExit

@@ -419,3 +419,9 @@ def test_static_files(client: FlaskClient) -> None:
     for name, media_type in (("tagtrail.css", "text/css"), ("icon.svg", "image/svg+xml")):
         with client.get(f"/static/{name}") as answer:
             assert (answer.status_code, answer.mimetype) == (200, media_type)
+
+
+@pytest.mark.parametrize(("repository", "tag"), [("shop/*", "stable"), ("shop/web", "*"), ("**", "sta*")])
+def test_a_tags_page_never_mixes_tags(client: FlaskClient, engine: Engine, repository: str, tag: str) -> None:
+    take_in(engine, an_event(), an_event(repository="shop/api", tag="stale"))
+    assert "of one tag" in page(client, tag_page("", HOST, repository, tag), status=404).text

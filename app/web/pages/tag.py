@@ -39,6 +39,9 @@ def page(services: Services) -> str:
         then = None if asked.at_ns is None else changes.at(connection, scope(), key, asked.at_ns)
     if not found.items and not present:
         abort(404, "this tag has no history here")
+    told = [TagKey(line.registry, line.repository, line.tag) for line in found.items]
+    if any(one != key for one in told + [TagKey(line.registry, line.repository, line.tag) for line in present]):
+        abort(404, "this page is of one tag; the list of changes takes patterns")
     newest_ns = found.items[0].time_ns if found.items else 0
     until_ns = newest_ns if asked.cursor else max(newest_ns, time.time_ns())  # a source's clock may run ahead
     return render_template(
