@@ -11,7 +11,7 @@ from bench.processes import answers, clean_environment, free_port, program, wait
 
 _RULES = """\
 triggers:
-  bench: {{kind: webhook, url: "http://127.0.0.1:{port}/deploy"}}
+  bench: {{kind: webhook, url: "http://127.0.0.1:{port}/deploy", settle: 0s}}
 rules:
   - name: bench
     when: {{registry: local}}

@@ -14,6 +14,7 @@ from sqlalchemy import Engine, Row, select, update
 from app.domain.deliveries import EXPIRES_NS
 from app.domain.origins import Origin
 from app.domain.rules import Rule, When
+from app.domain.settling import Settle
 from app.domain.signatures import SigningSecret
 from app.domain.times import SECOND_NS, rfc3339_nano
 from app.envelopes import Received, parse
@@ -24,8 +25,10 @@ from app.sinks.webhook import Webhook
 from app.store import schema
 from app.store.engine import reading, writing
 from app.usecases.deliver import deliver
-from app.usecases.fan_out import Fan, fan_out
+from app.usecases.fan import Fan
+from app.usecases.fan_out import fan_out
 from app.usecases.ingest import Parcel, Policy, ingest
+from app.usecases.settle import settle
 
 PROD = Origin("prod", "distribution", ("registry.example:5000",))
 MAX_AGE_NS = 3600 * SECOND_NS
@@ -45,6 +48,7 @@ class Stage:
     listener: Listener
     rules: Sequence[Rule] = field(default_factory=lambda: [rule()])
     policy: Policy = field(default_factory=lambda: Policy(MAX_AGE_NS))
+    settled: Settle = field(default_factory=Settle)
 
     @property
     def sinks(self) -> dict[str, Sink]:
@@ -60,8 +64,21 @@ class Stage:
         ingest(self.engine, [Parcel(PROD, parse("distribution", Received(envelope(event))), now)], self.policy)
         return str(event["id"])
 
+    @property
+    def fan(self) -> Fan:
+        settled = {DEPLOY: self.settled, ALERT: self.settled}
+        return Fan(self.rules, self.sinks, "http://tagtrail.example", MAX_AGE_NS, settled)
+
     def fan_out(self) -> set[str]:
-        return fan_out(self.engine, Fan(self.rules, self.sinks, "http://tagtrail.example", MAX_AGE_NS))
+        return fan_out(self.engine, self.fan)
+
+    def settle(self, destination: str = DEPLOY) -> int:
+        return settle(self.engine, self.fan, destination)
+
+    def pass_time(self) -> None:
+        """Have every window's time come."""
+        with writing(self.engine) as connection:
+            connection.execute(update(schema.windows).values(closes_ns=1))
 
     def deliver(self, destination: str = DEPLOY) -> int:
         return deliver(self.engine, destination, self.sinks[destination])

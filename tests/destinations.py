@@ -15,9 +15,9 @@ ENVIRONMENT = {"DEPLOY_SECRET": SECRET}
 
 CONFIG = """\
 triggers:
-  web-prod: {{kind: webhook, url: "{url}/deploy", secret: "${{env:DEPLOY_SECRET}}"}}
+  web-prod: {{kind: webhook, url: "{url}/deploy", secret: "${{env:DEPLOY_SECRET}}", settle: 0s}}
 channels:
-  ops: {{kind: slack, url: "{url}/chat"}}
+  ops: {{kind: slack, url: "{url}/chat", settle: 0s}}
 rules:
   - name: web
     when: {{registry: {registry}, repository: "shop/*", change: [created, moved, restored]}}

@@ -8,6 +8,10 @@ def fan_out() -> None:
     current().ring_heard(FAN_OUT)
 
 
+def settle(destination: str) -> None:
+    current().ring_heard(Lane("settle", destination))
+
+
 def deliver(destination: str) -> None:
     current().ring_heard(Lane("deliver", destination))
 

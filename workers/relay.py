@@ -14,7 +14,7 @@ from app.domain.errors import TagtrailError
 from app.domain.times import SECOND_NS
 from app.queue.jobs import JOBS, Bell, Lane
 from app.settings import ConfigurationError, Settings, load
-from app.store import cursors, deliveries, head, journal, outbox
+from app.store import cursors, deliveries, head, journal, outbox, windows
 from app.store.engine import Engine, UnavailableError, now_ns, reading
 from app.usecases.retain import cut
 from app.usecases.settle_leftovers import settle_leftovers
@@ -64,14 +64,13 @@ class Relay:
             now = now_ns(connection)
             promised = (Lane.named(name) for name in outbox.due_lanes(connection, now))
             lanes = {lane for lane in promised if lane.job in JOBS}
+            lanes |= {Lane("settle", name) for name in windows.due_destinations(connection, now)}
             lanes |= {Lane("deliver", name) for name in deliveries.due_destinations(connection, now)}
             lagging = cursors.lagging(connection, self.forwards.keys(), head.last(connection), now)
             lanes |= {Lane("forward", self.forwards[cursor]) for cursor in lagging}
         if self.endpoints:
             with reading(self.journal) as connection:
-                lagging = cursors.lagging(
-                    connection, self.endpoints, journal.head(connection)[1], now_ns(connection)
-                )
+                lagging = cursors.lagging(connection, self.endpoints, journal.head(connection)[1], now_ns(connection))
                 lanes |= {Lane("notify", name) for name in lagging}
         for lane in lanes:
             self.bell.ring(lane)

@@ -16,11 +16,13 @@ from app.settings import Settings
 from app.sinks.sink import Sink
 from app.store.engine import Engine
 from app.usecases.deliver import deliver, no_sink
-from app.usecases.fan_out import Fan, fan_out
+from app.usecases.fan import Fan
+from app.usecases.fan_out import fan_out
 from app.usecases.forward import Forward, forward
 from app.usecases.ingest import Policy
 from app.usecases.notify import Receiver, notify
 from app.usecases.resolve import resolve
+from app.usecases.settle import settle
 from workers.lanes import Lanes
 
 
@@ -52,6 +54,9 @@ class Work:
             case FAN_OUT.job:
                 for destination in fan_out(self.engine, self.fan):
                     self.bell.ring(Lane("deliver", destination))
+            case "settle":
+                if settle(self.engine, self.fan, lane.about):
+                    self.bell.ring(Lane("deliver", lane.about))
             case "deliver":
                 self._deliver(lane.about)
             case "resolve":

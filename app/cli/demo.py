@@ -30,9 +30,9 @@ REPOSITORY, TAG = "demo/web", "stable"
 
 CONFIG = """\
 triggers:
-  web-prod: {{kind: webhook, url: "{url}/deploy", secret: "${{env:DEMO_SECRET}}"}}
+  web-prod: {{kind: webhook, url: "{url}/deploy", secret: "${{env:DEMO_SECRET}}", settle: 500ms}}
 channels:
-  ops: {{kind: slack, url: "{url}/chat"}}
+  ops: {{kind: slack, url: "{url}/chat", settle: 500ms}}
 rules:
   - name: web
     when: {{registry: local, repository: "demo/*", tag: stable, change: [created, moved, restored]}}

@@ -1,4 +1,4 @@
-"""What a message tells: one change, as the sinks get to see it."""
+"""What a message tells: changes, or a notice of Tagtrail's own, as the sinks get to see them."""
 
 from dataclasses import dataclass
 
@@ -25,3 +25,17 @@ class Told:
     event_id: str
     link: str | None
     media_type: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What the operator should know of Tagtrail itself: a destination that is disabled, an origin that is silent.
+
+    `kind` is a word in the style of `destination.disabled`; `about` names what it is about; `text` is one sentence.
+    """
+
+    kind: str
+    about: str
+    text: str
+    time_ns: int
+    link: str | None

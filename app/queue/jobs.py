@@ -12,6 +12,7 @@ JOBS = {
     "fan_out": ("workers.jobs.fan_out", FAST),
     "notify": ("workers.jobs.notify", FAST),
     "resolve": ("workers.jobs.resolve", DELIVER),
+    "settle": ("workers.jobs.settle", DELIVER),
     "deliver": ("workers.jobs.deliver", DELIVER),
     "forward": ("workers.jobs.forward", DELIVER),
 }

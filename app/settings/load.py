@@ -14,7 +14,8 @@ from app.domain.filters import Unheard
 from app.domain.origins import Origin
 from app.domain.rules import Rule, When
 from app.settings.origins_folder import LOCAL, OriginsFolder, write_private
-from app.settings.sections import Endpoint, File, OriginSection, RegistrySection, RuleSection
+from app.settings.rules import RuleSection
+from app.settings.sections import Endpoint, File, OriginSection, RegistrySection
 from app.settings.yamlfile import ConfigurationError, read
 
 DEFAULT_DATA = "./tagtrail-data"

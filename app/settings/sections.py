@@ -1,6 +1,7 @@
 """What may stand in `tagtrail.yml`. Unknown keys are errors that name the nearest known one."""
 
 import difflib
+from collections.abc import Collection
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
@@ -8,8 +9,10 @@ from pydantic_core import PydanticCustomError
 
 from app.domain.origins import ASKING, GENERIC, Expressions
 from app.settings.asked import AskedRegistry
+from app.settings.destinations import ChannelSection, TriggerSection
 from app.settings.expressions import Expression
 from app.settings.proofs import Auth
+from app.settings.rules import RuleSection
 from app.settings.values import Duration, Name, Secret, SecretUrl, Section, check_origin, resolved
 
 
@@ -94,14 +97,6 @@ class OriginSection(Section):
         return self.auth.kind if self.auth else "none"
 
 
-class Destination(Section):
-    """A trigger or a channel. `secret` signs what is sent to a webhook, as Standard Webhooks writes it (whsec_…)."""
-
-    kind: Literal["webhook", "slack"]
-    url: SecretUrl
-    secret: Secret | None = None
-
-
 class ForwardSection(Section):
     """An address that every change is sent on to, as CloudEvents."""
 
@@ -110,23 +105,6 @@ class ForwardSection(Section):
     secret: Secret | None = None
     timeout: Duration = 5_000_000_000
     backoff: Duration = 1_000_000_000
-
-
-class WhenSection(Section):
-    registry: str | None = None
-    origin: str | None = None
-    repository: str | None = None
-    tag: str | None = None
-    change: tuple[Literal["created", "moved", "removed", "restored", "pulled"], ...] = ("created", "moved", "restored")
-    provenance: tuple[Literal["observed", "derived", "resolved", "reconciled"], ...] = ("observed",)
-
-
-class RuleSection(Section):
-    name: Name
-    when: WhenSection = WhenSection()
-    deploy: tuple[str, ...] = ()
-    alert: tuple[str, ...] = ()
-    insecure: str | None = None
 
 
 class Endpoint(Section):
@@ -210,8 +188,8 @@ class File(Section):
 
     registry: RegistrySection = RegistrySection()
     origins: dict[Annotated[str, AfterValidator(check_origin)], OriginSection] = Field(default_factory=dict)
-    triggers: dict[Name, Destination] = Field(default_factory=dict)
-    channels: dict[Name, Destination] = Field(default_factory=dict)
+    triggers: dict[Name, TriggerSection] = Field(default_factory=dict)
+    channels: dict[Name, ChannelSection] = Field(default_factory=dict)
     rules: tuple[RuleSection, ...] = ()
     registries: dict[str, AskedRegistry] = Field(default_factory=dict)
     forward: dict[Name, ForwardSection] = Field(default_factory=dict)
@@ -243,7 +221,7 @@ def _never_from_there(index: int, origin: str) -> None:
     )
 
 
-def _unknown_destination(index: int, field: str, name: str, known: dict[str, Destination]) -> None:
+def _unknown_destination(index: int, field: str, name: str, known: Collection[str]) -> None:
     what = "trigger" if field == "deploy" else "channel"
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"add it under {what}s:"

@@ -1,31 +1,27 @@
-"""From the name of a kind, as the configuration has it, to its sink."""
+"""From a section of the configuration to its sink."""
 
-from app.domain.errors import TagtrailError
 from app.domain.signatures import InvalidSecretError, SigningSecret
 from app.outbound import Door, Url
-from app.sinks.sink import Sink
+from app.settings.destinations import ChannelSection, TriggerSection
+from app.sinks.sink import Channel, Sink
 from app.sinks.slack import Slack
 from app.sinks.webhook import Webhook
 
-KINDS = ("slack", "webhook")
+
+def trigger(section: TriggerSection, door: Door) -> Sink:
+    """Raise InvalidUrlError or InvalidSecretError; neither repeats a URL or a secret."""
+    return _webhook(section, door)
 
 
-class UnknownKindError(TagtrailError, ValueError):
-    """A kind of sink that does not exist."""
+def channel(section: ChannelSection, door: Door) -> Channel:
+    """Raise InvalidUrlError or InvalidSecretError; neither repeats a URL or a secret."""
+    if section.kind == "webhook":
+        return _webhook(section, door)
+    if section.secret is not None:
+        raise InvalidSecretError("Slack's is in the URL; leave it out")
+    return Slack(door, Url.parse(section.url.get_secret_value()))
 
-    def __init__(self, kind: str) -> None:
-        super().__init__(f"no kind of sink: {kind!r}; there are {', '.join(KINDS)}")
-        self.kind = kind
 
-
-def build(kind: str, url: str, secret: str | None, door: Door) -> Sink:
-    """Raise UnknownKindError, InvalidUrlError or InvalidSecretError; none repeats `url` or `secret`."""
-    match kind:
-        case "webhook":
-            return Webhook(door, Url.parse(url), None if secret is None else SigningSecret.parse(secret))
-        case "slack":
-            if secret is not None:
-                raise InvalidSecretError("Slack's is in the URL; leave it out")
-            return Slack(door, Url.parse(url))
-        case _:
-            raise UnknownKindError(kind)
+def _webhook(section: TriggerSection | ChannelSection, door: Door) -> Webhook:
+    secret = SigningSecret.parse(section.secret.get_secret_value()) if section.secret else None
+    return Webhook(door, Url.parse(section.url.get_secret_value()), secret)

@@ -1,19 +1,25 @@
 """The contract of every sink."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from app.domain.told import Told
+from app.domain.told import Notice, Told
 
 ANSWER_BYTES = 2048
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is stored in the delivery's row, and sent byte for byte at every attempt."""
+    """What is stored in the delivery's row, and sent byte for byte at every attempt; none of it is secret.
+
+    `headers` and `query` (without its `?`) are those that tell of the change; the sink adds its own to them.
+    """
 
     content_type: str
     body: bytes = field(repr=False)
+    headers: tuple[tuple[str, str], ...] = ()
+    query: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +43,18 @@ class Outcome:
 class Sink(Protocol):
     """One destination of one kind.
 
-    `render` is pure: the same change gives the same bytes, now and after a restart. `send` makes exactly one
-    attempt and never raises for the faults of the outside world: they are outcomes. `now_s` is the time of
-    the attempt in seconds since 1970. Neither repr nor any outcome or error shows a secret.
+    `render` is pure: the same changes (at least one, in the order they came) give the same bytes, now and after
+    a restart. To a trigger all of them say one digest. `send` makes exactly one attempt and never raises for the
+    faults of the outside world: they are outcomes. `now_s` is the time of the attempt in seconds since 1970.
+    Neither repr nor any outcome or error shows a secret.
     """
 
-    def render(self, told: Told) -> Message: ...
+    def render(self, told: Sequence[Told]) -> Message: ...
 
     def send(self, message_id: str, message: Message, now_s: int) -> Outcome: ...
+
+
+class Channel(Sink, Protocol):
+    """A sink that people read: it tells notices too. Pure, as `render` is."""
+
+    def notice(self, notice: Notice) -> Message: ...

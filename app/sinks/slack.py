@@ -6,12 +6,13 @@ Nothing from outside is markup there: it stands in code spans, escaped as Slack 
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from app.domain.digests import Digest, is_digest
 from app.domain.text import printable
 from app.domain.times import rfc3339
-from app.domain.told import Told
+from app.domain.told import Notice, Told
 from app.outbound import Call, Door, InvalidUrlError, Url
 from app.sinks.attempt import attempt
 from app.sinks.sink import Message, Outcome
@@ -22,6 +23,8 @@ _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "`": "'"}
 _LINK_ESCAPES = {"&": "&amp;", "<": "%3C", ">": "%3E", "|": "%7C", "`": "%60"}
 _TEXT_MAX = 250
 _LINK_MAX = 600
+_SECTIONS = 20
+"""Changes that one message shows; of a block more than 50 are refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +34,16 @@ class Slack:
     door: Door = field(repr=False)
     url: Url
 
-    def render(self, told: Told) -> Message:
-        subject, turn, context = _subject(told), _turn(told), _context(told)
-        section = f"*{_escaped(told.kind)}* `{subject}`\n{turn}\n{context}{_link(told.link)}"
-        body = {
-            "text": f"{_escaped(told.kind)} {subject}",
-            "blocks": [{"type": "section", "text": {"type": "mrkdwn", "verbatim": True, "text": section}}],
-        }
-        return Message("application/json", json.dumps(body, separators=(",", ":")).encode("ascii"))
+    def render(self, told: Sequence[Told]) -> Message:
+        first = told[0]
+        more = len(told) - _SECTIONS
+        sections = [_section(one) for one in told[:_SECTIONS]] + ([f"and {more} more"] if more > 0 else [])
+        also = f" and {len(told) - 1} more" if len(told) > 1 else ""
+        return _message(f"{_escaped(first.kind)} {_subject(first)}{also}", sections)
+
+    def notice(self, notice: Notice) -> Message:
+        text = _escaped(notice.text)
+        return _message(text, [f"*{_escaped(notice.kind)}* `{_escaped(notice.about)}`\n{text}{_link(notice.link)}"])
 
     def send(self, message_id: str, message: Message, now_s: int) -> Outcome:  # noqa: ARG002 (Slack takes no id)
         headers = {"Content-Type": message.content_type}
@@ -47,6 +52,15 @@ class Slack:
         if outcome.delivered or reason is None:
             return outcome
         return replace(outcome, detail=f"{outcome.detail}: {reason.group().decode()}")
+
+
+def _message(text: str, sections: Sequence[str]) -> Message:
+    blocks = [{"type": "section", "text": {"type": "mrkdwn", "verbatim": True, "text": one}} for one in sections]
+    return Message("application/json", json.dumps({"text": text, "blocks": blocks}, separators=(",", ":")).encode())
+
+
+def _section(told: Told) -> str:
+    return f"*{_escaped(told.kind)}* `{_subject(told)}`\n{_turn(told)}\n{_context(told)}{_link(told.link)}"
 
 
 def _subject(told: Told) -> str:

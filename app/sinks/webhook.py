@@ -13,17 +13,21 @@ The body:
               "media_type": "application/…",   of what `after` names; or null
               "actor": "alice",                or null where the registry did not say
               "origin": "prod", "event_id": "…", "rule": "web",
-              "link": "https://…"}}            Tagtrail's page about the change; or null
+              "link": "https://…",             Tagtrail's page about the change; or null
+              "also": []}}                     further changes of the same message, without "also"
 
+A notice of Tagtrail's own has the type `notice.KIND` and the data `about`, `text`, `link`.
 Receivers should ignore fields they don't know, and drop a `webhook-id` they have seen.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from app.domain.signatures import SigningSecret, sign
 from app.domain.times import rfc3339_nano
-from app.domain.told import Told
+from app.domain.told import Notice, Told
 from app.outbound import Call, Door, Url
 from app.sinks.attempt import attempt
 from app.sinks.sink import Message, Outcome
@@ -39,27 +43,15 @@ class Webhook:
     url: Url
     secret: SigningSecret | None
 
-    def render(self, told: Told) -> Message:
-        subject = "manifest" if told.tag is None else "tag"
-        body = {
-            "type": f"{subject}.{told.kind}",
-            "timestamp": rfc3339_nano(told.time_ns),
-            "data": {
-                "change_id": told.change_id,
-                "registry": told.registry,
-                "repository": told.repository,
-                "tag": told.tag,
-                "before": told.before,
-                "after": told.after,
-                "media_type": told.media_type,
-                "actor": told.actor,
-                "origin": told.origin,
-                "event_id": told.event_id,
-                "rule": told.rule,
-                "link": told.link,
-            },
-        }
-        return Message("application/json", json.dumps(body, separators=(",", ":")).encode("ascii"))
+    def render(self, told: Sequence[Told]) -> Message:
+        first, *rest = told
+        subject = "manifest" if first.tag is None else "tag"
+        data = _data(first) | {"also": [_data(one) for one in rest]}
+        return _message(f"{subject}.{first.kind}", first.time_ns, data)
+
+    def notice(self, notice: Notice) -> Message:
+        data = {"about": notice.about, "text": notice.text, "link": notice.link}
+        return _message(f"notice.{notice.kind}", notice.time_ns, data)
 
     def send(self, message_id: str, message: Message, now_s: int) -> Outcome:
         headers = {
@@ -70,3 +62,25 @@ class Webhook:
         if self.secret is not None:
             headers["webhook-signature"] = sign(self.secret, message_id, now_s, message.body)
         return attempt(self.door, Call("POST", self.url, headers, message.body), _PERMANENT, now_s)
+
+
+def _message(kind: str, time_ns: int, data: dict[str, Any]) -> Message:
+    body = {"type": kind, "timestamp": rfc3339_nano(time_ns), "data": data}
+    return Message("application/json", json.dumps(body, separators=(",", ":")).encode("ascii"))
+
+
+def _data(told: Told) -> dict[str, Any]:
+    return {
+        "change_id": told.change_id,
+        "registry": told.registry,
+        "repository": told.repository,
+        "tag": told.tag,
+        "before": told.before,
+        "after": told.after,
+        "media_type": told.media_type,
+        "actor": told.actor,
+        "origin": told.origin,
+        "event_id": told.event_id,
+        "rule": told.rule,
+        "link": told.link,
+    }

@@ -21,22 +21,30 @@ class TakenError(TagtrailError):
 
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
-    """A message as it is made. `subject` is the change's id, or event:SEQ, that it tells."""
+    """A message as it is made. `headers` are JSON; registry, repository and digest are those of a deploy."""
 
     id: str
     destination: str
     purpose: str
     rule: str
     rule_version: str
+    status: Status
+    reason: str | None
     content_type: str
     body: bytes
+    headers: str | None
+    query: str | None
     made_ns: int
     expires_ns: int
+    registry: str | None
+    repository: str | None
+    digest: str | None
+    trace_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What a delivery tells, as it was when told."""
+    """What a delivery tells, as it was when told; `subject` is a change's id, or event:SEQ."""
 
     subject: str
     destination: str
@@ -47,6 +55,8 @@ class Link:
     kind: str
     before: str
     after: str
+    rule: str
+    rule_version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +71,8 @@ class Claim:
     purpose: str
     content_type: str
     body: bytes
+    headers: str | None
+    query: str | None
     expires_ns: int
     tries: int
     cause: str
@@ -85,14 +97,14 @@ def told_already(connection: Connection, subjects: Collection[str]) -> set[tuple
 
 
 def add(connection: Connection, new: Sequence[NewDelivery], links: Sequence[Link]) -> None:
-    """Write deliveries that are due at once. Raises TakenError."""
+    """Write deliveries that are due at once, or superseded from the start. Raises TakenError."""
     if not new:
         return
     rows = [
         asdict(one)
         | {
-            "status": Status.PENDING.value,
-            "next_attempt_ns": one.made_ns,
+            "status": one.status.value,
+            "next_attempt_ns": one.made_ns if one.status is Status.PENDING else None,
             "tries": 0,
             "cause": SCHEDULED,
             "leased_until_ns": 0,

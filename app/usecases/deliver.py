@@ -1,5 +1,6 @@
 """Sends what is due to one destination: claim, send, then write what came of it (DESIGN decisions 11 and 12)."""
 
+import json
 import random
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -57,8 +58,13 @@ def _superseded(connection: Connection, claimed: Claim) -> bool:
 def _send(claimed: Claim, sink: Sink) -> tuple[Attempt, Outcome]:
     started_ns = time.time_ns()
     pause("deliver.claimed")
-    outcome = sink.send(claimed.id, Message(claimed.content_type, claimed.body), started_ns // 1_000_000_000)
+    outcome = sink.send(claimed.id, _message(claimed), started_ns // 1_000_000_000)
     return Attempt(started_ns, outcome.duration_ns, outcome.status, outcome.detail, outcome.answer), outcome
+
+
+def _message(claimed: Claim) -> Message:
+    headers = tuple((name, value) for name, value in json.loads(claimed.headers or "[]"))
+    return Message(claimed.content_type, claimed.body, headers, claimed.query or "")
 
 
 def _next(claimed: Claim, outcome: Outcome, now: int) -> Next:

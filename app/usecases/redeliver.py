@@ -5,7 +5,7 @@ from app.domain.errors import TagtrailError
 from app.store import actions, deliveries
 from app.store.actions import Action
 from app.store.engine import Engine, now_ns, writing
-from app.usecases.fan_out import new_id
+from app.usecases.write_deliveries import new_id
 
 
 class UnknownDeliveryError(TagtrailError):

@@ -19,7 +19,7 @@ origins:
 registries:
   {name}: {{url: "http://{registry}", credentials: {{username: alice, password: "${{env:PEER_PASSWORD}}"}}}}
 triggers:
-  web-prod: {{kind: webhook, url: "{url}/deploy", secret: "${{env:DEPLOY_SECRET}}"}}
+  web-prod: {{kind: webhook, url: "{url}/deploy", secret: "${{env:DEPLOY_SECRET}}", settle: 0s}}
 rules:
   - name: web
     when: {{registry: "{name}", tag: stable, provenance: [observed, resolved]}}

@@ -19,7 +19,7 @@ origins:
   shared: {{kind: distribution, auth: {{basic: {{username: u, password: "${{env:SHARED}}"}}}}}}
   wrong: {{kind: zot, auth: {{bearer: "${{env:WRONG}}"}}}}
 triggers:
-  web: {{kind: webhook, url: "{url}/deploy", secret: "${{env:DEPLOY_SECRET}}"}}
+  web: {{kind: webhook, url: "{url}/deploy", secret: "${{env:DEPLOY_SECRET}}", settle: 0s}}
 rules:
   - name: everything
     when: {{change: [created, moved, removed, restored, pulled]}}

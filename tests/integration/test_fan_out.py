@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from acting import ALERT, DEPLOY, MAX_AGE_NS, Stage, rule
@@ -9,6 +10,7 @@ from builders import A, B, C
 from listener import Listener
 from sqlalchemy import Engine
 
+from app.domain.deliveries import Status
 from app.domain.rules import DEFAULT_KINDS
 from app.outbound import Door
 from app.store import deliveries, outbox
@@ -180,6 +182,7 @@ def test_the_database_refuses_a_second_message_about_the_same(stage: Stage) -> N
     (row,) = stage.deliveries()
     (link,) = stage.rows("delivery_changes", "subject")
     new = deliveries.NewDelivery(**{name: getattr(row, name) for name in deliveries.NewDelivery.__dataclass_fields__})
+    new = replace(new, status=Status(new.status))
     told = deliveries.Link(**{name: getattr(link, name) for name in deliveries.Link.__dataclass_fields__})
     with pytest.raises(TakenError), writing(stage.engine) as connection:
         deliveries.add(connection, [new], [told])

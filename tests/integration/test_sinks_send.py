@@ -11,13 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from listener import Listener, Reply
+from pydantic import SecretStr
 from tellings import MOVED
 from wire import answering, wire
 
 from app.domain.signatures import InvalidSecretError
 from app.outbound import Door, InvalidUrlError
+from app.settings.destinations import ChannelSection
+from app.sinks import kinds
 from app.sinks.attempt import retry_after
-from app.sinks.kinds import KINDS, UnknownKindError, build
 from app.sinks.sink import Outcome, Sink
 
 KEY = b"0123456789abcdef0123456789abcdef"
@@ -32,20 +34,27 @@ def door() -> Iterator[Door]:
         yield door
 
 
+def channel(kind: str, url: str, secret: str | None, door: Door) -> Sink:
+    section = ChannelSection.model_construct(
+        kind=kind, url=SecretStr(url), secret=SecretStr(secret) if secret is not None else None
+    )
+    return kinds.channel(section, door)
+
+
 def sink_of(kind: str, url: str, door: Door) -> Sink:
-    return build(kind, url, SECRET if kind == "webhook" else None, door)
+    return channel(kind, url, SECRET if kind == "webhook" else None, door)
 
 
 def sent(kind: str, door: Door, reply: Reply) -> Outcome:
     with Listener([reply]) as listener:
         sink = sink_of(kind, listener.url + PATH, door)
-        return sink.send("msg_1", sink.render(MOVED), NOW_S)
+        return sink.send("msg_1", sink.render([MOVED]), NOW_S)
 
 
 def test_a_webhook_is_signed_so_that_others_can_verify_it(door: Door) -> None:
     with Listener([Reply(204)]) as listener:
         sink = sink_of("webhook", listener.url + PATH, door)
-        message = sink.render(MOVED)
+        message = sink.render([MOVED])
         outcomes = [sink.send("msg_1", message, NOW_S), sink.send("msg_1", message, NOW_S + 5)]
         first, second = listener.wait_for(2)
     assert [outcome.delivered for outcome in outcomes] == [True, True]
@@ -63,8 +72,8 @@ def test_a_webhook_is_signed_so_that_others_can_verify_it(door: Door) -> None:
 
 def test_a_webhook_without_a_secret_is_not_signed(door: Door) -> None:
     with Listener() as listener:
-        sink = build("webhook", listener.url, None, door)
-        assert sink.send("msg_1", sink.render(MOVED), NOW_S).delivered
+        sink = channel("webhook", listener.url, None, door)
+        assert sink.send("msg_1", sink.render([MOVED]), NOW_S).delivered
         headers = listener.wait_for(1)[0].headers
     assert "webhook-id" in headers
     assert "webhook-signature" not in headers
@@ -73,7 +82,7 @@ def test_a_webhook_without_a_secret_is_not_signed(door: Door) -> None:
 def test_slack_gets_the_rendered_bytes(door: Door) -> None:
     with Listener([Reply(200, body=b"ok")]) as listener:
         sink = sink_of("slack", listener.url + PATH, door)
-        message = sink.render(MOVED)
+        message = sink.render([MOVED])
         outcome = sink.send("msg_1", message, NOW_S)
         heard = listener.wait_for(1)[0]
     assert (heard.method, heard.path, heard.body) == ("POST", PATH, message.body)
@@ -87,7 +96,7 @@ def test_slack_gets_the_rendered_bytes(door: Door) -> None:
     assert outcome.duration_ns > 0
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ("slack", "webhook"))
 @pytest.mark.parametrize("status", [200, 202, 204, 299])
 def test_every_2xx_is_delivered(door: Door, kind: str, status: int) -> None:
     outcome = sent(kind, door, Reply(status, {"Retry-After": "9"}))
@@ -115,7 +124,7 @@ def test_which_statuses_are_permanent(door: Door, kind: str, status: int, perman
     assert outcome.detail == f"HTTP {status}"
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ("slack", "webhook"))
 @pytest.mark.parametrize("status", [429, 503, 500])
 @pytest.mark.parametrize(
     ("value", "seconds"),
@@ -137,7 +146,7 @@ def test_any_retry_after_is_read_or_ignored(text: str) -> None:
     assert wanted is None or wanted >= 0
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ("slack", "webhook"))
 def test_a_redirect_is_a_failure_that_says_where_it_pointed(door: Door, kind: str) -> None:
     outcome = sent(kind, door, Reply(308, {"Location": "https://new.example/s3cr3t-s3cr3t"}))
     assert (outcome.delivered, outcome.permanent) == (False, False)
@@ -154,7 +163,7 @@ def test_nobody_listening_is_an_outcome(door: Door) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     sink = sink_of("webhook", f"http://127.0.0.1:{port}{PATH}", door)
-    outcome = sink.send("msg_1", sink.render(MOVED), NOW_S)
+    outcome = sink.send("msg_1", sink.render([MOVED]), NOW_S)
     assert (outcome.delivered, outcome.permanent, outcome.status) == (False, False, None)
     assert outcome.detail == f"connect: connecting to 127.0.0.1 port {port}: Connection refused"
 
@@ -165,12 +174,12 @@ def test_nobody_listening_is_an_outcome(door: Door) -> None:
 def test_a_status_counts_even_if_the_body_breaks_off(door: Door, status: int, delivered: bool, permanent: bool) -> None:
     with wire(answering(b"HTTP/1.1 %d X\r\nContent-Length: 99\r\n\r\nshort" % status)) as server:
         sink = sink_of("webhook", f"http://127.0.0.1:{server.port}/", door)
-        outcome = sink.send("msg_1", sink.render(MOVED), NOW_S)
+        outcome = sink.send("msg_1", sink.render([MOVED]), NOW_S)
     assert (outcome.status, outcome.delivered, outcome.permanent) == (status, delivered, permanent)
     assert outcome.detail.startswith(f"HTTP {status}, then protocol: ")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ("slack", "webhook"))
 @pytest.mark.parametrize("filler", [b"", b"x" * 16_250, b"x" * 16_370, b"x" * 100_000])
 def test_an_answer_is_cut_and_repeats_no_secret(door: Door, kind: str, filler: bytes) -> None:
     body = b"Cannot POST " + PATH.encode() * 100 + filler + PATH.encode()
@@ -186,12 +195,12 @@ def test_a_secret_cut_in_two_is_not_shown(door: Door) -> None:
     path = "/hooks/" + "s3cr3t" * 100
     with Listener([Reply(404, body=path.encode() * 30)]) as listener:
         sink = sink_of("webhook", listener.url + path, door)
-        outcome = sink.send("msg_1", sink.render(MOVED), NOW_S)
+        outcome = sink.send("msg_1", sink.render([MOVED]), NOW_S)
     assert outcome.answer.startswith(b"[hidden][hidden]")
     assert b"s3cr3t" not in outcome.answer
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ("slack", "webhook"))
 def test_a_sink_hides_its_secrets(door: Door, kind: str) -> None:
     sink = sink_of(kind, f"https://hooks.example{PATH}", door)
     for secret in ("s3cr3t", "t0k3n", SECRET, repr(KEY)):
@@ -207,14 +216,13 @@ def test_a_sink_hides_its_secrets(door: Door, kind: str) -> None:
         ("webhook", "https://h/", "whsec_s3cr3t", InvalidSecretError),
         ("slack", "https://h/", "s3cr3t", InvalidSecretError),
         ("slack", "https://h h/s3cr3t", None, InvalidUrlError),
-        ("pigeon", "https://h/s3cr3t", "s3cr3t", UnknownKindError),
     ],
 )
 def test_a_bad_configuration_is_refused_without_being_repeated(
     door: Door, kind: str, url: str, secret: str | None, error: type[Exception]
 ) -> None:
     with pytest.raises(error) as caught:
-        build(kind, url, secret, door)
+        channel(kind, url, secret, door)
     printed = "".join(traceback.format_exception_only(caught.value))
     assert "s3cr3t" not in printed
     assert caught.value.__context__ is None or caught.value.__suppress_context__

@@ -32,7 +32,7 @@ def slack(door: Door) -> Slack:
 
 
 def section(slack: Slack, change: Told) -> str:
-    (block,) = json.loads(slack.render(change).body)["blocks"]
+    (block,) = json.loads(slack.render([change]).body)["blocks"]
     assert block["type"] == "section"
     assert block["text"]["type"] == "mrkdwn"
     assert block["text"]["verbatim"] is True
@@ -41,19 +41,19 @@ def section(slack: Slack, change: Told) -> str:
 
 def test_a_webhooks_bytes(webhook: Webhook) -> None:
     zeros = "0" * 52
-    message = webhook.render(MOVED)
+    message = webhook.render([MOVED])
     assert message.content_type == "application/json"
     assert message.body.decode() == (
         '{"type":"tag.moved","timestamp":"2026-11-23T20:06:47.474Z","data":{"change_id":"chg-1",'
         '"registry":"registry.example:5000","repository":"shop/web","tag":"stable",'
         f'"before":"sha256:1b6ef1054860{zeros}","after":"sha256:9f86d081884c{zeros}",'
         '"media_type":"application/vnd.oci.image.index.v1+json","actor":"alice","origin":"prod",'
-        '"event_id":"0e2f1d5c","rule":"web","link":"https://tagtrail.example/c/chg-1"}}'
+        '"event_id":"0e2f1d5c","rule":"web","link":"https://tagtrail.example/c/chg-1","also":[]}}'
     )
 
 
 def test_a_pull_without_a_tag_is_about_a_manifest(webhook: Webhook) -> None:
-    body = json.loads(webhook.render(told(kind="pulled", tag=None)).body)
+    body = json.loads(webhook.render([told(kind="pulled", tag=None)]).body)
     assert (body["type"], body["data"]["tag"]) == ("manifest.pulled", None)
 
 
@@ -64,7 +64,7 @@ def test_slacks_bytes(slack: Slack) -> None:
         "by `alice` at 2026-11-23T20:06:47Z, told by `prod`, rule `web`\n"
         "<https://tagtrail.example/c/chg-1|Details>"
     )
-    message = slack.render(MOVED)
+    message = slack.render([MOVED])
     assert message.content_type == "application/json"
     assert json.loads(message.body) == {
         "text": "moved registry.example:5000/shop/web:stable",
@@ -108,7 +108,7 @@ STRAY = re.compile(r"&(?!amp;|lt;|gt;)|[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e
 @given(change=TOLD)
 def test_slack_acts_on_nothing_from_outside(slack: Slack, change: Told) -> None:
     text = section(slack, change)
-    fallback = json.loads(slack.render(change).body)["text"]
+    fallback = json.loads(slack.render([change]).body)["text"]
     assert len(text) <= 3000
     assert text.count("\n") <= 3
     assert text.count("`") % 2 == 0
@@ -121,7 +121,7 @@ def test_slack_acts_on_nothing_from_outside(slack: Slack, change: Told) -> None:
 
 @given(change=TOLD)
 def test_a_webhook_carries_every_text_unchanged(webhook: Webhook, change: Told) -> None:
-    message = webhook.render(change)
+    message = webhook.render([change])
     data = json.loads(message.body)["data"]
     for name in ("change_id", "registry", "repository", "tag", "before", "after", "actor", "origin", "link"):
         assert data[name] == getattr(change, name)
@@ -132,4 +132,4 @@ def test_a_webhook_carries_every_text_unchanged(webhook: Webhook, change: Told) 
 def test_the_same_change_gives_the_same_bytes(webhook: Webhook, slack: Slack, change: Told) -> None:
     sinks: list[Sink] = [webhook, slack]
     for sink in sinks:
-        assert sink.render(change) == sink.render(change)
+        assert sink.render([change]) == sink.render([change])

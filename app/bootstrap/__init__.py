@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from app.bootstrap.acting import make_fan, make_forwards, make_receivers, make_sinks
+from app.bootstrap.addresses import url_of
 from app.domain.errors import TagtrailError
 from app.queue.jobs import FAN_OUT, Bell, Lane, SilentBell
 from app.settings import ConfigurationError, Settings
@@ -18,22 +20,39 @@ from app.usecases.group_commit import GroupCommit
 from app.usecases.ingest import Parcel, Policy, ingest
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr
-
-    from app.outbound import Door, Url
+    from app.outbound import Door
     from app.registry.locks import Locks
     from app.registry.registry import Registry
     from app.remote.client import RemoteRegistry
     from app.remote.credentials import Credentials
     from app.settings.asked import AskedRegistry
-    from app.sinks.sink import Sink
     from app.usecases.checkpoint import Export
-    from app.usecases.fan_out import Fan
-    from app.usecases.forward import Forward
-    from app.usecases.notify import Receiver
     from app.usecases.record import Recorder
     from app.usecases.retain import Keeping
 
+
+__all__ = [
+    "INSTANCE",
+    "MissingRedisError",
+    "Services",
+    "audit_engine",
+    "configure_logging",
+    "journal_engine",
+    "log_failure",
+    "make_bell",
+    "make_export",
+    "make_fan",
+    "make_forwards",
+    "make_keeping",
+    "make_receivers",
+    "make_registry",
+    "make_remote",
+    "make_remotes",
+    "make_services",
+    "make_sinks",
+    "policy",
+    "sections_to_ask",
+]
 
 INSTANCE = "TAGTRAIL_INSTANCE"
 """Names this start of our registry in its events (`source.instanceID`): one for all processes that serve it."""
@@ -81,7 +100,7 @@ def make_export(settings: Settings) -> "Export | None":
     from app.settings.keys import signing_key
     from app.usecases.checkpoint import Export
 
-    url = _url(section.url, f"{settings.config}: audit.checkpoints.url") if section.url else None
+    url = url_of(section.url, f"{settings.config}: audit.checkpoints.url") if section.url else None
     return Export(signing_key(settings), section.every, settings.checkpoint_file, url)
 
 
@@ -93,58 +112,6 @@ def make_keeping(settings: Settings) -> "Keeping | None":
     from app.usecases.retain import Keeping
 
     return Keeping(settings.file.keep, settings.data / "archive", signing_key(settings))
-
-
-def make_sinks(settings: Settings, door: "Door") -> Mapping[str, "Sink"]:
-    """The sink of each destination: `trigger:NAME` and `channel:NAME`. Raises ConfigurationError."""
-    from app.sinks.kinds import build
-
-    sinks = {}
-    for what, sections in (("trigger", settings.file.triggers), ("channel", settings.file.channels)):
-        for name, section in sections.items():
-            secret = section.secret.get_secret_value() if section.secret else None
-            try:
-                sinks[f"{what}:{name}"] = build(section.kind, section.url.get_secret_value(), secret, door)
-            except TagtrailError as error:
-                raise ConfigurationError(f"{settings.config}: {what}s.{name}: {error}") from None
-    return sinks
-
-
-def make_fan(settings: Settings, sinks: Mapping[str, "Sink"]) -> "Fan":
-    from app.usecases.fan_out import Fan
-
-    return Fan(settings.rules, sinks, settings.public_url, settings.file.max_age)
-
-
-def _url(text: "SecretStr", where: str) -> "Url":
-    from app.outbound import InvalidUrlError, Url
-
-    try:
-        return Url.parse(text.get_secret_value())
-    except InvalidUrlError as error:
-        raise ConfigurationError(f"{where}: {error}") from None
-
-
-def make_receivers(settings: Settings) -> Mapping[str, "Receiver"]:
-    """The endpoints of our registry's notifications by name; ours takes many events at once. ConfigurationError."""
-    from app.usecases.notify import MOST_AT_ONCE, Receiver
-
-    receivers = {}
-    for endpoint in settings.endpoints:
-        url = _url(endpoint.url, f"notifications.endpoints: {endpoint.name}")
-        receivers[endpoint.name] = Receiver(
-            name=endpoint.name,
-            url=url,
-            headers=tuple(
-                (name, value.get_secret_value()) for name, values in endpoint.headers.items() for value in values
-            ),
-            timeout_ns=endpoint.timeout,
-            backoff_ns=endpoint.backoff,
-            ignored_media_types=frozenset(endpoint.ignoredmediatypes + endpoint.ignore.mediatypes),
-            ignored_actions=frozenset(endpoint.ignore.actions),
-            most_at_once=1 if settings.registry.notifications.endpoints is not None else MOST_AT_ONCE,
-        )
-    return receivers
 
 
 _BUILT_IN = {"docker.io": ("https://registry-1.docker.io", ("https://auth.docker.io",))}
@@ -192,28 +159,6 @@ def _credentials(settings: Settings, name: str, section: "AskedRegistry") -> "Cr
         return lambda: from_docker(settings.docker_config, name)
     login = Login(section.credentials.username, resolve(section.credentials.password, settings.folder))
     return lambda: login
-
-
-def make_forwards(settings: Settings) -> Mapping[str, "Forward"]:
-    """Where changes are sent on to, by name. Raises ConfigurationError."""
-    from app.domain.signatures import SigningSecret
-    from app.outbound import Url
-    from app.usecases.forward import Forward
-
-    forwards = {}
-    for name, section in settings.file.forward.items():
-        try:
-            forwards[name] = Forward(
-                name=name,
-                url=Url.parse(section.url.get_secret_value()),
-                headers=tuple((header, value.get_secret_value()) for header, value in section.headers.items()),
-                secret=SigningSecret.parse(section.secret.get_secret_value()) if section.secret else None,
-                timeout_ns=section.timeout,
-                backoff_ns=section.backoff,
-            )
-        except TagtrailError as error:
-            raise ConfigurationError(f"{settings.config}: forward.{name}: {error}") from None
-    return forwards
 
 
 def make_registry(settings: Settings) -> tuple["Registry", "Locks"]:

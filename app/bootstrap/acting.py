@@ -1,0 +1,103 @@
+"""What acts on changes: the sinks, the rules that lead to them, the lanes that go out."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from app.bootstrap.addresses import url_of
+from app.domain.errors import TagtrailError
+from app.domain.settling import Settle
+from app.settings import ConfigurationError, Settings
+
+if TYPE_CHECKING:
+    from app.outbound import Door
+    from app.sinks.sink import Channel, Sink
+    from app.usecases.fan import Fan
+    from app.usecases.forward import Forward
+    from app.usecases.notify import Receiver
+
+
+def make_sinks(settings: Settings, door: "Door") -> Mapping[str, "Sink"]:
+    """The sink of each destination: `trigger:NAME` and `channel:NAME`. Raises ConfigurationError."""
+    from app.sinks import kinds
+
+    sinks: dict[str, Sink] = dict(make_channels(settings, door))
+    for name, section in settings.file.triggers.items():
+        with _told_as(settings, f"triggers.{name}"):
+            sinks[f"trigger:{name}"] = kinds.trigger(section, door)
+    return sinks
+
+
+def make_channels(settings: Settings, door: "Door") -> Mapping[str, "Channel"]:
+    """Those that people read, as `channel:NAME`. Raises ConfigurationError."""
+    from app.sinks import kinds
+
+    channels = {}
+    for name, section in settings.file.channels.items():
+        with _told_as(settings, f"channels.{name}"):
+            channels[f"channel:{name}"] = kinds.channel(section, door)
+    return channels
+
+
+@contextmanager
+def _told_as(settings: Settings, where: str) -> Iterator[None]:
+    """Any error of ours as one of the configuration, at `where` in its file."""
+    try:
+        yield
+    except TagtrailError as error:
+        raise ConfigurationError(f"{settings.config}: {where}: {error}") from None
+
+
+def make_fan(settings: Settings, sinks: Mapping[str, "Sink"]) -> "Fan":
+    from app.usecases.fan import Fan
+
+    return Fan(settings.rules, sinks, settings.public_url, settings.file.max_age, _settle(settings))
+
+
+def _settle(settings: Settings) -> Mapping[str, Settle]:
+    """By destination, how long what goes there waits for more."""
+    triggers = {f"trigger:{name}": section for name, section in settings.file.triggers.items()}
+    channels = {f"channel:{name}": section for name, section in settings.file.channels.items()}
+    return {name: Settle(one.settle, one.settle_max) for name, one in (triggers | channels).items()}
+
+
+def make_receivers(settings: Settings) -> Mapping[str, "Receiver"]:
+    """The endpoints of our registry's notifications by name; ours takes many events at once. ConfigurationError."""
+    from app.usecases.notify import MOST_AT_ONCE, Receiver
+
+    receivers = {}
+    for endpoint in settings.endpoints:
+        url = url_of(endpoint.url, f"notifications.endpoints: {endpoint.name}")
+        receivers[endpoint.name] = Receiver(
+            name=endpoint.name,
+            url=url,
+            headers=tuple(
+                (name, value.get_secret_value()) for name, values in endpoint.headers.items() for value in values
+            ),
+            timeout_ns=endpoint.timeout,
+            backoff_ns=endpoint.backoff,
+            ignored_media_types=frozenset(endpoint.ignoredmediatypes + endpoint.ignore.mediatypes),
+            ignored_actions=frozenset(endpoint.ignore.actions),
+            most_at_once=1 if settings.registry.notifications.endpoints is not None else MOST_AT_ONCE,
+        )
+    return receivers
+
+
+def make_forwards(settings: Settings) -> Mapping[str, "Forward"]:
+    """Where changes are sent on to, by name. Raises ConfigurationError."""
+    from app.domain.signatures import SigningSecret
+    from app.outbound import Url
+    from app.usecases.forward import Forward
+
+    forwards = {}
+    for name, section in settings.file.forward.items():
+        with _told_as(settings, f"forward.{name}"):
+            forwards[name] = Forward(
+                name=name,
+                url=Url.parse(section.url.get_secret_value()),
+                headers=tuple((header, value.get_secret_value()) for header, value in section.headers.items()),
+                secret=SigningSecret.parse(section.secret.get_secret_value()) if section.secret else None,
+                timeout_ns=section.timeout,
+                backoff_ns=section.backoff,
+            )
+    return forwards

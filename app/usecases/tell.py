@@ -1,0 +1,83 @@
+"""What changes and events say, as messages tell it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.domain.changes import Change
+from app.domain.events import Event
+from app.domain.fan_out import PENDING, outcome_now
+from app.domain.rules import PULLED
+from app.domain.told import Told
+from app.store import changes, events, tags
+from app.store.engine import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What `subject`, a change's id or event:SEQ, tells.
+
+    `provenance`: how it is known. `outcome`: PENDING, or why nothing is done.
+    """
+
+    subject: str
+    told: Told
+    provenance: str
+    outcome: str
+
+
+def tell(connection: Connection, subjects: Sequence[str], too_old_before_ns: int) -> list[Telling]:
+    """What each of `subjects` tells that is there, in their order."""
+    found = changes.get(connection, [subject for subject in subjects if not subject.startswith("event:")])
+    present = tags.load(connection, {change.key for change in found.values()})
+    causes = events.media_types(connection, [(change.order.origin, change.order.event_id) for change in found.values()])
+    pulls = events.by_seq(connection, [int(subject[6:]) for subject in subjects if subject.startswith("event:")])
+    told = []
+    for subject in subjects:
+        if subject in found:
+            change = found[subject]
+            outcome = outcome_now(change, present.get(change.key), too_old_before_ns)
+            media_type = causes.get((change.order.origin, change.order.event_id))
+            told.append(Telling(subject, _told(change, media_type), change.provenance.value, outcome))
+        elif subject.startswith("event:") and int(subject[6:]) in pulls:
+            told.append(Telling(subject, _pulled(pulls[int(subject[6:])]), "observed", PENDING))
+    return told
+
+
+def _told(change: Change, media_type: str | None) -> Told:
+    return Told(
+        change_id=change.id,
+        kind=change.kind.value,
+        registry=change.key.registry,
+        repository=change.key.repository,
+        tag=change.key.tag,
+        before=change.before,
+        after=change.after,
+        actor=change.actor,
+        origin=change.order.origin,
+        time_ns=change.order.time_ns,
+        rule="",
+        event_id=change.order.event_id,
+        link=None,
+        media_type=media_type,
+    )
+
+
+def _pulled(event: Event) -> Told:
+    report = event.report
+    digest = report.digest or "unknown"
+    return Told(
+        change_id=f"event:{event.seq}",
+        kind=PULLED,
+        registry=event.registry,
+        repository=report.repository,
+        tag=report.tag,
+        before=digest,
+        after=digest,
+        actor=report.actor,
+        origin=event.origin,
+        time_ns=event.time_ns,
+        rule="",
+        event_id=event.event_id,
+        link=None,
+        media_type=report.media_type,
+    )

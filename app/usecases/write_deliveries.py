@@ -1,0 +1,73 @@
+"""Writes the messages for a destination, with what they tell: id and bytes never change again (decision 12)."""
+
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+
+from app.domain.deliveries import EXPIRES_NS, Status
+from app.domain.links import tag_page
+from app.domain.settling import Group, Member, alerts, deploys
+from app.domain.told import Told
+from app.domain.traces import trace_id
+from app.store import deliveries
+from app.store.deliveries import Link, NewDelivery
+from app.store.engine import Connection, now_ns
+from app.usecases.fan import Fan
+
+
+def write_deliveries(connection: Connection, fan: Fan, destination: str, members: Sequence[Member]) -> None:
+    """Raises TakenError."""
+    purpose = "deploy" if destination.startswith("trigger:") else "alert"
+    groups = deploys(members) if purpose == "deploy" else alerts(members)
+    new: list[NewDelivery] = []
+    links: list[Link] = []
+    for group in groups:
+        delivery = _delivery(fan, destination, purpose, group, now_ns(connection) + len(new))
+        new.append(delivery)
+        links += [_link(destination, delivery.id, member) for member in group.members]
+    deliveries.add(connection, new, links)
+
+
+def new_id() -> str:
+    """What the receiver sees as `webhook-id`: the same over all attempts."""
+    return f"msg_{uuid.uuid4().hex}"
+
+
+def _delivery(fan: Fan, destination: str, purpose: str, group: Group, now: int) -> NewDelivery:
+    first = group.members[0]
+    message = fan.sinks[destination].render([_linked(fan, member) for member in group.members])
+    about = first.told if purpose == "deploy" else None
+    return NewDelivery(
+        id=new_id(),
+        destination=destination,
+        purpose=purpose,
+        rule=first.rule,
+        rule_version=first.rule_version,
+        status=Status.SUPERSEDED if group.superseded else Status.PENDING,
+        reason=group.superseded,
+        content_type=message.content_type,
+        body=message.body,
+        headers=json.dumps(message.headers) if message.headers else None,
+        query=message.query or None,
+        made_ns=now,
+        expires_ns=now + EXPIRES_NS[purpose],
+        registry=about.registry if about else None,
+        repository=about.repository if about else None,
+        digest=about.after if about else None,
+        trace_id=trace_id(first.told.origin, first.told.event_id),
+    )
+
+
+def _linked(fan: Fan, member: Member) -> Told:
+    told = member.told
+    link = tag_page(fan.base_url, told.registry, told.repository, told.tag) if told.tag else None
+    return replace(told, rule=member.rule, link=link)
+
+
+def _link(destination: str, delivery_id: str, member: Member) -> Link:
+    told = member.told
+    return Link(
+        member.subject, destination, delivery_id, told.registry, told.repository, told.tag, told.kind, told.before,
+        told.after, member.rule, member.rule_version,
+    )  # fmt: skip

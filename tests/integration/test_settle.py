@@ -1,0 +1,114 @@
+"""What comes together goes out together: one deploy for one digest (issue 4)."""
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+from acting import ALERT, DEPLOY, Stage, rule
+from builders import A, B
+from listener import Listener
+from sqlalchemy import Engine
+
+from app.domain.settling import Settle
+from app.domain.times import SECOND_NS
+from app.outbound import Door
+from app.store import windows
+from app.store.engine import reading, writing
+from app.store.windows import Place, Waiting
+
+SETTLED = Settle(2 * SECOND_NS, 30 * SECOND_NS)
+
+
+@pytest.fixture
+def stage(engine: Engine) -> Iterator[Stage]:
+    with Listener() as listener, Door() as door:
+        yield Stage(engine, door, listener, rules=[rule(alert=True)], settled=SETTLED)
+
+
+def test_nothing_goes_before_the_window_closes(stage: Stage) -> None:
+    stage.happen()
+    assert stage.fan_out() == set()
+    assert stage.settle() == 0
+    assert stage.deliveries() == []
+    assert stage.outcomes() == [("created", "done")]
+    stage.pass_time()
+    assert stage.settle() == 1
+    assert [row.status for row in stage.deliveries()] == ["pending"]
+    assert stage.rows("window_changes", "subject") != []  # the channel's
+    assert stage.settle(ALERT) == 1
+    assert stage.rows("windows", "id") == stage.rows("window_changes", "subject") == []
+
+
+def test_three_tags_of_one_digest_are_one_deploy(stage: Stage) -> None:
+    for tag in ("2", "2.1", "2.1.0"):
+        stage.happen(tag=tag)
+        stage.fan_out()
+    stage.pass_time()
+    stage.settle()
+    (made,) = stage.deliveries()
+    assert (made.digest, made.repository) == (A, "shop/web")
+    assert [row.tag for row in stage.rows("delivery_changes", "tag")] == ["2", "2.1", "2.1.0"]
+    data = json.loads(made.body)["data"]
+    assert [data["tag"], *(also["tag"] for also in data["also"])] == ["2", "2.1", "2.1.0"]
+
+
+def test_what_a_tag_left_behind_is_superseded_and_the_present_is_sent(stage: Stage) -> None:
+    stage.happen(ago_s=2, digest=A)
+    stage.fan_out()
+    stage.happen(ago_s=1, digest=B)
+    stage.fan_out()
+    stage.pass_time()
+    stage.settle()
+    made = {row.digest: (row.status, row.reason, row.next_attempt_ns is None) for row in stage.deliveries()}
+    assert made == {A: ("superseded", "superseded: the tag moved on", True), B: ("pending", None, False)}
+    assert stage.deliver() == 1
+    assert stage.moves() == [("tag.moved", "stable", B)]
+
+
+def test_a_channel_is_told_all_of_it_in_one_message(stage: Stage) -> None:
+    stage.happen(ago_s=3, digest=A)
+    stage.fan_out()
+    stage.happen(ago_s=2, digest=B)
+    stage.happen(ago_s=1, repository="shop/api")
+    stage.rules = [rule(alert=True, repository="shop/*")]
+    stage.fan_out()
+    stage.pass_time()
+    stage.settle(ALERT)
+    (made,) = stage.deliveries()
+    assert len(json.loads(made.body)["blocks"]) == 3
+    assert made.digest is None
+
+
+def test_each_repository_has_its_own_window(stage: Stage) -> None:
+    stage.rules = [rule(repository="shop/*")]
+    for repository in ("shop/web", "shop/api"):
+        stage.happen(repository=repository)
+    stage.fan_out()
+    assert [row.repository for row in stage.rows("windows", "repository")] == ["shop/api", "shop/web"]
+    stage.pass_time()
+    assert stage.settle() == 2
+    assert len(stage.deliveries()) == 2
+
+
+@pytest.mark.parametrize(("joined_at", "closes_at"), [((0,), 2), ((0, 1), 3), ((0, 1, 29), 30), ((0, 29, 31), 30)])
+def test_a_window_stays_open_while_more_comes_but_not_for_ever(
+    engine: Engine, joined_at: tuple[int, ...], closes_at: int
+) -> None:
+    place = Place(DEPLOY, "registry.example", "shop/web")
+    for second in joined_at:
+        with writing(engine) as connection:
+            windows.join(connection, place, [Waiting(f"at-{second}", "web", "1")], second * SECOND_NS, SETTLED)
+    with reading(engine) as connection:
+        assert windows.due_destinations(connection, closes_at * SECOND_NS - 1) == set()
+        assert windows.due_destinations(connection, closes_at * SECOND_NS) == {DEPLOY}
+
+
+def test_the_same_is_not_awaited_twice(stage: Stage) -> None:
+    stage.happen()
+    stage.fan_out()
+    (change,) = stage.rows("changes", "id")
+    with writing(stage.engine) as connection:
+        assert windows.waiting_already(connection, [change.id]) == {(change.id, DEPLOY), (change.id, ALERT)}
+        with pytest.raises(windows.TakenError):
+            windows.join(connection, Place(DEPLOY), [Waiting(change.id, "web", "1")], time.time_ns(), SETTLED)
