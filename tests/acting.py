@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from app.domain.signatures import SigningSecret
 from app.domain.times import SECOND_NS, rfc3339_nano
 from app.envelopes import Received, parse
 from app.outbound import Door, Url
+from app.remote.client import RemoteRegistry
 from app.sinks.sink import Sink
 from app.sinks.slack import Slack
 from app.sinks.webhook import Webhook
@@ -35,8 +36,10 @@ MAX_AGE_NS = 3600 * SECOND_NS
 DEPLOY, ALERT = "trigger:web", "channel:ops"
 
 
-def rule(name: str = "web", *, deploy: bool = True, alert: bool = False, **when: Any) -> Rule:
-    return Rule(name, When(**when), (DEPLOY,) if deploy else (), (ALERT,) if alert else (), "0123456789ab")
+def rule(
+    name: str = "web", *, deploy: bool = True, alert: bool = False, confirm: bool | None = None, **when: Any
+) -> Rule:
+    return Rule(name, When(**when), (DEPLOY,) if deploy else (), (ALERT,) if alert else (), "0123456789ab", confirm)
 
 
 @dataclass
@@ -48,6 +51,8 @@ class Stage:
     listener: Listener
     rules: Sequence[Rule] = field(default_factory=lambda: [rule()])
     policy: Policy = field(default_factory=lambda: Policy(MAX_AGE_NS))
+    remotes: Mapping[str, RemoteRegistry] = field(default_factory=dict)
+    unproven: Collection[str] = ()
     settled: Settle = field(default_factory=Settle)
 
     @property
@@ -67,13 +72,13 @@ class Stage:
     @property
     def fan(self) -> Fan:
         settled = {DEPLOY: self.settled, ALERT: self.settled}
-        return Fan(self.rules, self.sinks, "http://tagtrail.example", MAX_AGE_NS, settled)
+        return Fan(self.rules, self.sinks, "http://tagtrail.example", MAX_AGE_NS, settled, self.unproven.__contains__)
 
     def fan_out(self) -> set[str]:
         return fan_out(self.engine, self.fan)
 
     def settle(self, destination: str = DEPLOY) -> int:
-        return settle(self.engine, self.fan, destination)
+        return settle(self.engine, self.fan, destination, self.remotes)
 
     def pass_time(self) -> None:
         """Have every window's time come."""
@@ -81,7 +86,7 @@ class Stage:
             connection.execute(update(schema.windows).values(closes_ns=1))
 
     def deliver(self, destination: str = DEPLOY) -> int:
-        return deliver(self.engine, destination, self.sinks[destination])
+        return deliver(self.engine, destination, self.sinks[destination], self.remotes)
 
     def rows(self, name: str, *order: str) -> list[Row[Any]]:
         table = schema.metadata.tables[name]

@@ -55,7 +55,7 @@ class Work:
                 for destination in fan_out(self.engine, self.fan):
                     self.bell.ring(Lane("deliver", destination))
             case "settle":
-                if settle(self.engine, self.fan, lane.about):
+                if settle(self.engine, self.fan, lane.about, self.remotes):
                     self.bell.ring(Lane("deliver", lane.about))
             case "deliver":
                 self._deliver(lane.about)
@@ -72,7 +72,7 @@ class Work:
         if sink is None:
             no_sink(self.engine, destination)
         else:
-            deliver(self.engine, destination, sink)
+            deliver(self.engine, destination, sink, self.remotes)
 
 
 _current: list[Work] = []

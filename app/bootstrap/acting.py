@@ -8,6 +8,7 @@ from app.bootstrap.addresses import url_of
 from app.domain.errors import TagtrailError
 from app.domain.settling import Settle
 from app.settings import ConfigurationError, Settings
+from app.settings.causes import UNPROVEN
 
 if TYPE_CHECKING:
     from app.outbound import Door
@@ -51,7 +52,11 @@ def _told_as(settings: Settings, where: str) -> Iterator[None]:
 def make_fan(settings: Settings, sinks: Mapping[str, "Sink"]) -> "Fan":
     from app.usecases.fan import Fan
 
-    return Fan(settings.rules, sinks, settings.public_url, settings.file.max_age, _settle(settings))
+    def unproven(origin: str) -> bool:
+        section = settings.origins.get(origin)
+        return section is not None and section.proof in UNPROVEN
+
+    return Fan(settings.rules, sinks, settings.public_url, settings.file.max_age, _settle(settings), unproven)
 
 
 def _settle(settings: Settings) -> Mapping[str, Settle]:

@@ -16,7 +16,7 @@ from app.domain.plain import plain
 from app.domain.times import rfc3339
 from app.envelopes import KINDS
 from app.settings import ConfigurationError, Settings, load
-from app.settings.load import check_causes
+from app.settings.causes import check_causes
 from app.settings.operator import operator
 from app.settings.origins_folder import LOCAL, write_private
 from app.settings.proofs import ProofKind
@@ -58,7 +58,7 @@ def add(name: str, kind: str, registries: tuple[str, ...], proof: ProofKind | No
     click.echo(f"added {name}; no restart is needed. Into its registry's {into}:\n", err=True)
     click.echo(text)
     try:
-        check_causes(settings)
+        check_causes(settings.file, settings.origins.all(), settings.config)
     except ConfigurationError as error:
         click.echo(f"warning, the next start will refuse this: {error}", err=True)
 

@@ -16,7 +16,12 @@ EXPIRES_NS = {"deploy": 6 * 3600 * SECOND_NS, "alert": 3 * 86_400 * SECOND_NS}
 
 def in_flight(destination: str) -> int:
     """Requests to one destination at a time: people read alerts in order, and chat services count them."""
-    return 8 if destination.startswith("trigger:") else 1
+    return 8 if is_deploy(destination) else 1
+
+
+def is_deploy(destination: str) -> bool:
+    """Whether what goes there deploys; else it tells people."""
+    return destination.startswith("trigger:")
 
 
 class Status(StrEnum):

@@ -28,13 +28,17 @@ class When:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`deploy` and `alert` are names of destinations; `version` is the digest of the rule's text."""
+    """`deploy` and `alert` are names of destinations; `version` is the digest of the rule's text.
+
+    `confirm`: whether a registry is asked before a deploy; None: where the sender of the event is not proven.
+    """
 
     name: str
     when: When
     deploy: tuple[str, ...]
     alert: tuple[str, ...]
     version: str
+    confirm: bool | None = None
 
     @property
     def destinations(self) -> tuple[str, ...]:

@@ -4,8 +4,8 @@ A deploy is for one digest (issue 4): tags that say the same digest are one deli
 is one that is superseded from the start. So each (change, destination) is in exactly one delivery.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from app.domain.fan_out import PENDING
 from app.domain.told import Told
@@ -38,23 +38,56 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Members of one delivery, in the order they came. `superseded`: why it is never sent."""
+    """Members of one delivery, in the order they came. `superseded`: why it is never sent.
+
+    `parts` belong to it and are not told: what they say is part of the index that `members` say.
+    """
 
     members: tuple[Member, ...]
     superseded: str | None = None
+    parts: tuple[Member, ...] = ()
 
 
-def deploys(members: Sequence[Member]) -> list[Group]:
+Indexes = Mapping[str, Collection[str]]
+"""By the digest of an index, those of the manifests in it."""
+
+
+def deploys(members: Sequence[Member], indexes: Indexes) -> list[Group]:
     """By digest: one group for each that a tag still has, one more for each that was left behind."""
-    return _by_digest(one for one in members if one.outcome == PENDING) + _by_digest(
-        one for one in members if one.outcome != PENDING
-    )
+    present = _with_parts(_by_digest(one for one in members if one.outcome == PENDING), indexes)
+    return present + _by_digest(one for one in members if one.outcome != PENDING)
 
 
 def alerts(members: Sequence[Member]) -> list[Group]:
     """All together, past ones too: people want to know what happened."""
     starts = range(0, len(members), MOST_IN_A_MESSAGE)
     return [Group(tuple(members[start : start + MOST_IN_A_MESSAGE])) for start in starts]
+
+
+def _with_parts(groups: Sequence[Group], indexes: Indexes) -> list[Group]:
+    """Groups whose digest is in the index of another one become its parts."""
+    by_digest = {group.members[0].told.after: group for group in groups}
+    owners = {part: digest for digest in by_digest for part in indexes.get(digest, ()) if part != digest}
+    parts: dict[str, list[Member]] = {}
+    for digest, group in by_digest.items():
+        if (outermost := _outermost(digest, owners)) != digest:
+            parts.setdefault(outermost, []).extend(group.members)
+    return [
+        replace(group, parts=tuple(parts.get(digest, ())))
+        for digest, group in by_digest.items()
+        if _outermost(digest, owners) == digest
+    ]
+
+
+def _outermost(digest: str, owners: Mapping[str, str]) -> str:
+    """The index that is in no other, from `digest` upwards; itself where they go round (no true digests can)."""
+    seen, found = {digest}, digest
+    while found in owners:
+        found = owners[found]
+        if found in seen:
+            return digest
+        seen.add(found)
+    return found
 
 
 def _by_digest(members: Iterable[Member]) -> list[Group]:

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from app.domain.filters import Unheard
 from app.domain.origins import Origin
 from app.domain.rules import Rule, When
+from app.settings.causes import check_causes
 from app.settings.origins_folder import LOCAL, OriginsFolder, write_private
 from app.settings.rules import RuleSection
 from app.settings.sections import Endpoint, File, OriginSection, RegistrySection
@@ -174,6 +175,7 @@ def _rule(section: RuleSection) -> Rule:
         deploy=tuple(f"trigger:{name}" for name in section.deploy),
         alert=tuple(f"channel:{name}" for name in section.alert),
         version=version,
+        confirm=section.confirm,
     )
 
 
@@ -212,7 +214,7 @@ def load(*, acting: bool = True) -> Settings:
         docker_config=_docker_config(env),
     )
     if acting:
-        check_causes(settings)
+        check_causes(file, settings.origins.all(), config)
     return settings
 
 
@@ -235,25 +237,3 @@ def _port(text: str) -> int:
     if not (text.isascii() and text.isdecimal()) or not 0 <= int(text) < 65536:
         raise ConfigurationError(f"not a port: {text!r}")
     return int(text)
-
-
-def check_causes(settings: Settings) -> None:
-    """A deploy needs a proven cause (decision 17). Raises ConfigurationError."""
-    origins = settings.origins.all()
-    for rule in settings.file.rules:
-        if not rule.deploy:
-            continue
-        when = rule.when
-        if len(origins) > 1 and when.registry is None and when.origin is None:
-            names = ", ".join(sorted(origins))
-            raise ConfigurationError(
-                f"{settings.config}: rule {rule.name!r} deploys for any of several origins ({names}); "
-                "name registry: or origin: under its when:"
-            )
-        for name, origin in origins.items():
-            heard = when.origin in (None, name) and when.registry in (None, *(origin.registries or (name,)))
-            if heard and origin.insecure and not rule.insecure:
-                raise ConfigurationError(
-                    f"{settings.config}: rule {rule.name!r} deploys on the word of {name!r}, which proves nothing; "
-                    'give the origin auth:, or the rule insecure: "the reason why that is fine"'
-                )

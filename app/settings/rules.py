@@ -20,3 +20,4 @@ class RuleSection(Section):
     deploy: tuple[str, ...] = ()
     alert: tuple[str, ...] = ()
     insecure: str | None = None
+    confirm: bool | None = None

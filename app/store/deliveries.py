@@ -4,13 +4,16 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, case, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.domain.deliveries import Next, Status
 from app.domain.errors import TagtrailError
+from app.domain.times import SECOND_NS
 from app.store.schema import attempts, deliveries, delivery_changes, tags
 
+CONFIRM_NS = 200 * SECOND_NS
+"""How much longer a lease is where a registry is asked first: a HEAD, a GET and tokens for both, for three tags."""
 SCHEDULED = "scheduled"
 MANUAL = "manual"
 
@@ -39,6 +42,7 @@ class NewDelivery:
     registry: str | None
     repository: str | None
     digest: str | None
+    confirm: bool
     trace_id: str
 
 
@@ -74,6 +78,10 @@ class Claim:
     headers: str | None
     query: str | None
     expires_ns: int
+    registry: str | None
+    repository: str | None
+    digest: str | None
+    confirm: bool
     tries: int
     cause: str
     fence: int
@@ -86,6 +94,9 @@ class Attempt:
     status: int | None
     detail: str
     answer: bytes
+
+
+_asking_ns = case((deliveries.c.confirm, CONFIRM_NS), else_=0)
 
 
 def told_already(connection: Connection, subjects: Collection[str]) -> set[tuple[str, str]]:
@@ -138,7 +149,7 @@ def claim(connection: Connection, destination: str, now_ns: int, lease_ns: int, 
     taken = (
         update(deliveries)
         .where(deliveries.c.id.in_(ids))
-        .values(leased_until_ns=now_ns + lease_ns, fence=deliveries.c.fence + 1)
+        .values(leased_until_ns=now_ns + lease_ns + _asking_ns, fence=deliveries.c.fence + 1)
         .returning(*(deliveries.c[name] for name in Claim.__dataclass_fields__))
     )
     claimed = [Claim(*row) for row in connection.execute(taken)]
@@ -184,6 +195,16 @@ def tells_the_present(connection: Connection, identity: str) -> bool:
         .limit(1)
     )
     return connection.execute(query).one_or_none() is not None
+
+
+def present_tags(connection: Connection, identity: str) -> list[str]:
+    """The tags that a delivery is about and that have not changed since."""
+    query = (
+        select(tags.c.tag)
+        .join(delivery_changes, delivery_changes.c.subject == tags.c.change_id)
+        .where(delivery_changes.c.delivery_id == identity)
+    )
+    return sorted(connection.execute(query).scalars())
 
 
 def due_destinations(connection: Connection, now_ns: int) -> set[str]:

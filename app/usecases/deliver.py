@@ -3,25 +3,31 @@
 import json
 import random
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from app.domain.deliveries import Next, Status, Tried, after_attempt, in_flight
+from app.domain.times import SECOND_NS
 from app.outbound import Limits
 from app.pausepoints import pause
+from app.remote.client import RemoteRegistry
 from app.sinks.sink import Message, Outcome, Sink
 from app.store import deliveries
 from app.store.deliveries import Attempt, Claim
 from app.store.engine import Connection, Engine, now_ns, writing
+from app.usecases.confirm import Doubt, doubt
 
-LEASE_NS = int((Limits().total_s + 5) * 1_000_000_000)
+LEASE_NS = int((Limits().total_s + 5) * SECOND_NS)
 """Longer than any attempt: an attempt ends before its lease."""
 SUPERSEDED = "superseded: the tag moved on"
 
 
-def deliver(engine: Engine, destination: str, sink: Sink) -> int:
+def deliver(engine: Engine, destination: str, sink: Sink, remotes: Mapping[str, RemoteRegistry]) -> int:
     """Try every delivery that is due for `destination`; how many were tried.
 
     As many as may be in flight are claimed and sent together; what came of them and the next claims are a transaction.
+    `remotes` are asked before deploys that have to be confirmed.
     """
     tried, most = 0, in_flight(destination)
     with writing(engine) as connection:
@@ -29,24 +35,37 @@ def deliver(engine: Engine, destination: str, sink: Sink) -> int:
     with ThreadPoolExecutor(most, thread_name_prefix=destination) as threads:
         while claimed:
             tried += len(claimed)
-            ended = list(threads.map(lambda one: _send(one, sink), claimed))
+            ended = list(threads.map(lambda one: _try(one, sink, remotes), claimed))
             pause("deliver.sent")
             with writing(engine) as connection:
-                for one, (attempt, outcome) in zip(claimed, ended, strict=True):
-                    deliveries.finish(connection, one, attempt, _next(one, outcome, now_ns(connection)))
+                for one, outcome in zip(claimed, ended, strict=True):
+                    _write(connection, one, outcome)
                 claimed = _claim(connection, destination, most)
     return tried
 
 
-def _claim(connection: Connection, destination: str, most: int) -> list[Claim]:
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A claimed delivery, and the tags that it is confirmed by."""
+
+    claim: Claim
+    tags: tuple[str, ...]
+
+
+def _claim(connection: Connection, destination: str, most: int) -> list[_Ready]:
     """The next deliveries to try; those that tell of what is no longer so end here."""
     while claimed := deliveries.claim(connection, destination, now_ns(connection), LEASE_NS, most):
         past = [one for one in claimed if _superseded(connection, one)]
         for one in past:
             deliveries.supersede(connection, one, SUPERSEDED)
         if len(past) < len(claimed):
-            return [one for one in claimed if one not in past]
+            return [_ready(connection, one) for one in claimed if one not in past]
     return []
+
+
+def _ready(connection: Connection, claimed: Claim) -> _Ready:
+    asked = claimed.confirm and claimed.cause == deliveries.SCHEDULED
+    return _Ready(claimed, tuple(deliveries.present_tags(connection, claimed.id)) if asked else ())
 
 
 def _superseded(connection: Connection, claimed: Claim) -> bool:
@@ -55,11 +74,30 @@ def _superseded(connection: Connection, claimed: Claim) -> bool:
     return scheduled and not deliveries.tells_the_present(connection, claimed.id)
 
 
-def _send(claimed: Claim, sink: Sink) -> tuple[Attempt, Outcome]:
-    started_ns = time.time_ns()
+def _try(ready: _Ready, sink: Sink, remotes: Mapping[str, RemoteRegistry]) -> tuple[Attempt, Outcome] | Doubt:
+    claimed = ready.claim
     pause("deliver.claimed")
-    outcome = sink.send(claimed.id, _message(claimed), started_ns // 1_000_000_000)
+    if ready.tags:
+        found = doubt(remotes, claimed.registry or "", claimed.repository or "", ready.tags, claimed.digest or "")
+        pause("deliver.confirmed")
+        if found is not None:
+            return found
+    started_ns = time.time_ns()
+    outcome = sink.send(claimed.id, _message(claimed), started_ns // SECOND_NS)
     return Attempt(started_ns, outcome.duration_ns, outcome.status, outcome.detail, outcome.answer), outcome
+
+
+def _write(connection: Connection, ready: _Ready, ended: tuple[Attempt, Outcome] | Doubt) -> None:
+    """What came of a try; a doubt that is not final counts as one."""
+    if not isinstance(ended, Doubt):
+        attempt, outcome = ended
+        deliveries.finish(connection, ready.claim, attempt, _next(ready.claim, outcome, now_ns(connection)))
+    elif ended.final:
+        deliveries.supersede(connection, ready.claim, ended.reason)
+    else:
+        failed = Outcome(None, ended.reason, b"", permanent=False, delivered=False, retry_after_s=None, duration_ns=0)
+        attempt = Attempt(time.time_ns(), 0, None, ended.reason, b"")
+        deliveries.finish(connection, ready.claim, attempt, _next(ready.claim, failed, now_ns(connection)))
 
 
 def _message(claimed: Claim) -> Message:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from app.domain.deliveries import is_deploy
 from app.domain.fan_out import DONE, NO_RULE, PENDING
 from app.domain.rules import mismatch
 from app.domain.settling import Member, Settle
@@ -80,7 +81,7 @@ def _send_on(connection: Connection, fan: Fan, found: Sequence[tuple[str, Member
     now = now_ns(connection)
     at_once = [(where, member) for where, member in found if not _settle(fan, where).after_ns]
     for where, member in at_once:
-        write_deliveries(connection, fan, where, [member])
+        write_deliveries(connection, fan, where, [member], {})
     for place, waiting in _by_place(one for one in found if one not in at_once).items():
         windows.join(connection, place, waiting, now, _settle(fan, place.destination))
     return {where for where, _member in at_once}
@@ -94,7 +95,6 @@ def _by_place(found: Iterable[tuple[str, Member]]) -> Mapping[Place, list[Waitin
     """Sorted, so that two who open the same windows don't wait for each other."""
     places: dict[Place, list[Waiting]] = {}
     for where, member in found:
-        deploy = where.startswith("trigger:")
-        place = Place(where, member.told.registry, member.told.repository) if deploy else Place(where)
+        place = Place(where, member.told.registry, member.told.repository) if is_deploy(where) else Place(where)
         places.setdefault(place, []).append(Waiting(member.subject, member.rule, member.rule_version))
     return dict(sorted(places.items(), key=lambda item: (item[0].destination, item[0].registry, item[0].repository)))

@@ -5,9 +5,9 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 
-from app.domain.deliveries import EXPIRES_NS, Status
+from app.domain.deliveries import EXPIRES_NS, Status, is_deploy
 from app.domain.links import tag_page
-from app.domain.settling import Group, Member, alerts, deploys
+from app.domain.settling import Group, Indexes, Member, alerts, deploys
 from app.domain.told import Told
 from app.domain.traces import trace_id
 from app.store import deliveries
@@ -16,16 +16,18 @@ from app.store.engine import Connection, now_ns
 from app.usecases.fan import Fan
 
 
-def write_deliveries(connection: Connection, fan: Fan, destination: str, members: Sequence[Member]) -> None:
-    """Raises TakenError."""
-    purpose = "deploy" if destination.startswith("trigger:") else "alert"
-    groups = deploys(members) if purpose == "deploy" else alerts(members)
+def write_deliveries(
+    connection: Connection, fan: Fan, destination: str, members: Sequence[Member], indexes: Indexes
+) -> None:
+    """Write what `members` come to. Raises TakenError."""
+    purpose = "deploy" if is_deploy(destination) else "alert"
+    groups = deploys(members, indexes) if purpose == "deploy" else alerts(members)
     new: list[NewDelivery] = []
     links: list[Link] = []
     for group in groups:
         delivery = _delivery(fan, destination, purpose, group, now_ns(connection) + len(new))
         new.append(delivery)
-        links += [_link(destination, delivery.id, member) for member in group.members]
+        links += [_link(destination, delivery.id, member) for member in (*group.members, *group.parts)]
     deliveries.add(connection, new, links)
 
 
@@ -55,6 +57,7 @@ def _delivery(fan: Fan, destination: str, purpose: str, group: Group, now: int) 
         registry=about.registry if about else None,
         repository=about.repository if about else None,
         digest=about.after if about else None,
+        confirm=purpose == "deploy" and any(fan.asks_first(one.rule, one.told.origin) for one in group.members),
         trace_id=trace_id(first.told.origin, first.told.event_id),
     )
 

@@ -21,6 +21,7 @@ MADE_BY = ("rule", "rule_version")
 def upgrade() -> None:
     for name, kind in DELIVERY_COLUMNS.items():
         op.add_column("deliveries", sa.Column(name, kind))
+    op.add_column("deliveries", sa.Column("confirm", sa.Boolean(), nullable=False, server_default=sa.false()))
     deploys = sa.text("purpose = 'deploy'")
     op.create_index("ix_deliveries_trace", "deliveries", ["trace_id"])
     op.create_index(
@@ -131,5 +132,5 @@ def downgrade() -> None:
         op.drop_column("delivery_changes", name)
     op.drop_index("ix_deliveries_deployed", "deliveries")
     op.drop_index("ix_deliveries_trace", "deliveries")
-    for name in DELIVERY_COLUMNS:
+    for name in ("confirm", *DELIVERY_COLUMNS):
         op.drop_column("deliveries", name)

@@ -206,7 +206,7 @@ class Dies:
 
 def test_what_a_dead_worker_held_is_sent_when_its_lease_ends(waiting: Stage) -> None:
     with pytest.raises(SystemExit):
-        deliver(waiting.engine, DEPLOY, Dies())
+        deliver(waiting.engine, DEPLOY, Dies(), {})
     assert waiting.deliver() == 0
     waiting.change(leased_until_ns=now(waiting))
     assert waiting.deliver() == 1

@@ -238,7 +238,9 @@ TWO = ORIGIN + "  test: {kind: distribution, insecure: 'a lab without secrets'}\
         ("deploy: [web], when: {registry: test}", "deploys on the word of 'test', which proves nothing"),
         ("deploy: [web], when: {origin: prod}", None),
         ("deploy: [web], when: {registry: prod}", None),
-        ("deploy: [web], when: {origin: test}, insecure: 'only the lab is deployed'", None),
+        ("deploy: [web], when: {origin: test}, insecure: 'only the lab', confirm: false", None),
+        ("deploy: [web], when: {origin: test}, insecure: 'only the lab'", "and test may not be asked; add it"),
+        ("deploy: [web], when: {origin: prod}, confirm: true", "and prod may not be asked; add it under registries:"),
         ("when: {}", None),
     ],
 )

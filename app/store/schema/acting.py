@@ -1,6 +1,18 @@
 """What the audit log leads to: promises, deliveries and their attempts."""
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, Table, Text, UniqueConstraint, text
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
 
 from app.store.schema.base import Big, metadata
 
@@ -41,6 +53,7 @@ deliveries = Table(
     Column("trace_id", Text),
     Column("headers", Text),
     Column("query", Text),
+    Column("confirm", Boolean, nullable=False, server_default=false()),  # whether its registry is asked first
     Column("held_ns", Big),  # since when it may not go yet; while it is held it doesn't expire
     Index("ix_deliveries_trace", "trace_id"),
     Index(
