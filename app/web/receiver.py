@@ -14,7 +14,7 @@ from app.bootstrap import Services
 from app.domain.origins import Origin
 from app.domain.proofs import Verdict
 from app.domain.seals import Seal
-from app.domain.text import storable
+from app.domain.text import printable, storable
 from app.envelopes import KEPT_HEADERS, Reading, Received, parse
 from app.settings.sections import OriginSection
 from app.store.quarantine import KEPT_BYTES, Rejected
@@ -131,7 +131,7 @@ def _take_in(services: Services, origin: Origin, body: _Body, received_ns: int) 
     services.parcels.submit(Parcel(origin, reading, received_ns, rejected))
     answer: dict[str, object] = {"events": len(reading.reports)}
     if rejected is not None:
-        log.warning("%s: quarantined %s: %s", origin.name, rejected.id, rejected.detail)
+        log.warning("%s: quarantined %s: %s", origin.name, rejected.id, printable(rejected.detail))
         answer |= {"quarantined": rejected.id, "reason": rejected.detail}
     response = jsonify(answer)
     response.status_code = 202
