@@ -67,6 +67,8 @@ def blueprint(services: Services, callers: Callers) -> Blueprint:
         body = _read(request.environ["wsgi.input"], shown)
         if body is None:
             return problem(413, f"an envelope has at most {MAX_BODY} bytes", headers={"Connection": "close"})
+        if body.length < (request.content_length or 0):
+            return problem(400, "the body ended early")
         if isinstance(shown, Seal) and not shown.holds():
             return refusals.refuse(origin, section.proof, received_ns)
         return _take_in(services, known, body, received_ns)
