@@ -70,7 +70,7 @@ def reconcile(asked: Asked, means: Means) -> Walked:
         doubtful = walk.all_repositories(threads)
         walk.again(threads, doubtful)
     if asked.write:
-        walked.gaps = [(gap.journal, gap.after, gap.upto) for gap in missed if walked.complete]
+        walked.gaps = [(gap.journal, gap.after, gap.upto) for gap in missed if walked.closes_gaps]
         walk.take_in([record(walked, time.time_ns())])
         walk.close(missed)
     return walked
@@ -94,7 +94,7 @@ class _Walk:
 
     def all_repositories(self, threads: ThreadPoolExecutor) -> list[Seen]:
         """Compare every repository; what contradicts an event that is too young."""
-        whole = self._read_catalog()
+        self.walked.catalog = whole = self._read_catalog()
         names = sorted(name for name in self._catalog | self._known_repositories() if self._is_wanted(name))
         doubtful: list[Seen] = []
         for done, name in enumerate(names):
@@ -122,7 +122,7 @@ class _Walk:
 
     def close(self, missed: Sequence[Span]) -> None:
         """What was missed is known now, if the walk left nothing out."""
-        if self.walked.complete and missed:
+        if self.walked.closes_gaps and missed:
             with writing(self.means.engine) as connection:
                 head.lock(connection)
                 heard.add(connection, missed)
