@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from builders import A, B, moment
+from builders import HOST, A, B, an_event, moment, take_in
 from listener import Heard, Listener, Reply
 from reading_app import client_of
 from sqlalchemy import Engine, Row, select
@@ -17,7 +17,7 @@ from app.domain.origins import Expressions, Origin
 from app.envelopes import Received, parse
 from app.outbound import Door
 from app.remote.client import RemoteRegistry
-from app.store import schema
+from app.store import heard, schema
 from app.store.engine import reading
 from app.store.queries import events
 from app.store.queries.events import EventFilter
@@ -100,11 +100,11 @@ def test_what_an_origin_ignores_is_not_reconciled(engine: Engine) -> None:
     """Its next event would be ignored too, and the tag stay where it no longer is."""
     asked: list[str] = []
 
-    def answer(heard: Heard) -> Reply:
-        asked.append(heard.path)
-        if heard.path == "/v2/_catalog":
+    def answer(asked_for: Heard) -> Reply:
+        asked.append(asked_for.path)
+        if asked_for.path == "/v2/_catalog":
             return Reply(200, {}, b'{"repositories": ["shop/web", "scratch/x"]}')
-        if heard.path.endswith("/tags/list"):
+        if asked_for.path.endswith("/tags/list"):
             return Reply(200, {}, b'{"tags": ["stable", "dev-1"]}')
         return Reply(200, {"Docker-Content-Digest": A, "Content-Length": "7"})
 
@@ -120,13 +120,58 @@ def test_what_an_origin_ignores_is_not_reconciled(engine: Engine) -> None:
 def test_a_size_that_no_database_holds_is_not_believed(engine: Engine) -> None:
     """A registry that says so is asked for the manifest, and walking it goes on."""
 
-    def answer(heard: Heard) -> Reply:
-        if heard.path == "/v2/_catalog":
+    def answer(asked_for: Heard) -> Reply:
+        if asked_for.path == "/v2/_catalog":
             return Reply(200, {}, b'{"repositories": ["shop/web"]}')
-        if heard.path.endswith("/tags/list"):
+        if asked_for.path.endswith("/tags/list"):
             return Reply(200, {}, b'{"tags": ["stable"]}')
-        return Reply(200, {"Docker-Content-Digest": A, "Content-Length": "9" * 19}) if heard.method == "HEAD" else Reply(200, {}, b"{}")
+        if asked_for.method == "HEAD":
+            return Reply(200, {"Docker-Content-Digest": A, "Content-Length": "9" * 19})
+        return Reply(200, {}, b"{}")
 
     with Listener(answer=answer) as listener, Door() as door:
         walked = reconcile(Asked("prod", "r"), Means(engine, RemoteRegistry(door, listener.url), POLICY))
     assert len(walked.differences) == 1
+
+
+def test_a_body_that_ended_early_is_nobody_s_word(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tagtrail.yml").write_text("origins: {lab: {kind: quay, insecure: a lab}}\n")
+    with client_of(monkeypatch, tmp_path, sqlite_url) as client:
+        answer = client.post("/hooks/lab", data=b'{"name": ', environ_overrides={"CONTENT_LENGTH": "900"})
+        assert answer.status_code == 400
+        assert client.get("/api/v1/quarantine").get_json()["items"] == []
+
+
+def test_a_spoilt_file_silences_no_other_origin(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "data" / "origins.d"
+    folder.mkdir(parents=True)
+    (folder / "good.yml").write_text("{kind: quay, insecure: a lab}\n")
+    with client_of(monkeypatch, tmp_path, sqlite_url) as client:
+        (folder / "spoilt.yml").write_text("{kind: quai, insecure: a lab}\n")
+        assert client.post("/hooks/good", json=PUSH).status_code == 202
+        assert client.post("/hooks/spoilt", json=PUSH).status_code == 503
+
+
+def test_a_gap_stays_where_a_repository_may_be_unknown(engine: Engine) -> None:
+    """Event 2 told of a repository that no other event names, and the registry has no catalog."""
+
+    def answer(asked_for: Heard) -> Reply:
+        if asked_for.path == "/v2/_catalog":
+            return Reply(404)
+        if asked_for.path.endswith("/tags/list"):
+            return Reply(200, {}, b'{"tags": ["stable"]}')
+        return Reply(200, {"Docker-Content-Digest": A, "Content-Length": "7"})
+
+    for number in (1, 3):
+        told = an_event(digest=A) | {"tagtrail": {"journal": "j", "sequence": number, "previous": number - 1}}
+        take_in(engine, told)
+    with Listener(answer=answer) as listener, Door() as door:
+        means = Means(engine, RemoteRegistry(door, listener.url), POLICY)
+        walked = reconcile(Asked("prod", HOST, closes_gaps=True), means)
+    assert (walked.complete, walked.gaps) == (True, [])
+    with reading(engine) as connection:
+        assert [(gap.after, gap.upto) for gap in heard.gaps(connection)] == [(1, 2)]

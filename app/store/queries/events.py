@@ -92,7 +92,7 @@ def line(row: AnyRow, scope: AccessScope) -> EventLine:
 
 
 def _tells_of_others(row: AnyRow, scope: AccessScope) -> bool:
-    """Whether its bytes are those of a body that told several events (`app.domain.events.accept`), of any repository."""
+    """Whether its bytes are those of a body that told several events, of any repository; `accept` numbers these."""
     return scope.globs is not None and _OF_SEVERAL.search(row.event_id) is not None
 
 
