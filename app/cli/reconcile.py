@@ -11,6 +11,7 @@ from app.bootstrap import make_remote, policy, sections_to_ask
 from app.cli.asking import as_json, asking
 from app.cli.context import Context, pass_context
 from app.cli.tables import When, print_json, print_table
+from app.domain.origins import Origin
 from app.domain.plain import plain
 from app.domain.reconciling import FRESH_NS, Walked
 from app.domain.text import printable
@@ -36,12 +37,13 @@ def reconcile(context: Context, /, origin: str, registry: str | None, pattern: s
     Nothing is ever deleted from history, and what could not be listed whole removes nothing. The status is 1 if
     something could not be asked.
     """
-    of_all = _registries(context, origin)
-    names = _only(registry, origin, of_all)
+    known = _origin(context, origin)
+    names = _only(registry, origin, known.registries)
     with asking(context):
         pass  # there is a database, and no transaction stays open while a registry is asked
     with Door() as door:
-        asked = [Asked(origin, name, pattern, not options["dry_run"], len(of_all) == 1) for name in names]
+        alone, write = len(known.registries) == 1, not options["dry_run"]
+        asked = [Asked(origin, name, pattern, write, alone, known.unheard) for name in names]
         done = [_walk(context, door, one) for one in asked]
     if options["as_json"]:
         print_json([plain(walked) | {"complete": walked.complete} for walked in done])
@@ -50,12 +52,12 @@ def reconcile(context: Context, /, origin: str, registry: str | None, pattern: s
     sys.exit(any(walked.failures or walked.moving for walked in done))
 
 
-def _registries(context: Context, origin: str) -> Sequence[str]:
+def _origin(context: Context, origin: str) -> Origin:
     found = context.settings.origin(origin)
     if found is None:
         known = ", ".join(sorted(context.settings.origins.all())) or "none yet"
         raise ConfigurationError(f"no origin is called {origin!r}; there are: {known}")
-    return found[0].registries
+    return found[0]
 
 
 def _only(registry: str | None, origin: str, names: Sequence[str]) -> Sequence[str]:

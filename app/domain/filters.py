@@ -24,15 +24,18 @@ class Unheard:
 
 
 def is_unheard(unheard: Unheard, report: Report) -> bool:
-    if _any_matches(unheard.repositories, report.repository):
-        return True
-    if report.tag is not None and _any_matches(unheard.tags, report.tag):
+    if leaves_out(unheard, report.repository, report.tag):
         return True
     return not _reaches_tags(report) and (
         report.action in unheard.actions
         or report.media_type in unheard.media_types
         or (unheard.head and report.request_method == "HEAD")
     )
+
+
+def leaves_out(unheard: Unheard, repository: str, tag: str | None) -> bool:
+    """Whether nothing at all is to be known of a repository, or of a tag in it."""
+    return _any_matches(unheard.repositories, repository) or (tag is not None and _any_matches(unheard.tags, tag))
 
 
 def _any_matches(globs: Iterable[str], text: str) -> bool:

@@ -43,7 +43,8 @@ class Difference:
 class Walked:
     """What came of walking a registry. `moving`: tags that changed while they were asked about, and are left alone.
 
-    `gaps`: (journal, after, up to) of the events that never came, which this walk makes good.
+    `catalog`: the registry told all its repositories. `gaps`: (journal, after, up to) of the events that never came,
+    which this walk makes good.
     """
 
     run: str
@@ -56,11 +57,17 @@ class Walked:
     differences: list[Difference] = field(default_factory=list)
     moving: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    catalog: bool = False
     gaps: list[tuple[str, int, int]] = field(default_factory=list)
 
     @property
     def complete(self) -> bool:
         return not (self.failures or self.moving or self.repository_pattern)
+
+    @property
+    def closes_gaps(self) -> bool:
+        """Whether nothing is left that an event which never came could have told: no repository that nobody knows."""
+        return self.complete and self.catalog
 
 
 def difference(known: TagState | None, seen: Seen) -> Difference | None:
@@ -120,6 +127,7 @@ def record(walked: Walked, ended_ns: int) -> Report:
         "differences": len(walked.differences),
         "moving": walked.moving,
         "failures": walked.failures,
+        "catalog": walked.catalog,
         "gaps": walked.gaps,
     }
     return Report(

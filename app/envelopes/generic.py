@@ -11,7 +11,7 @@ from app.domain.events import Report, Scope
 from app.domain.origins import Expressions
 from app.domain.times import SECOND_NS, parse_rfc3339
 from app.envelopes.reading import Reading, Received
-from app.envelopes.wire import FaultError, Said, placed, report, value_of
+from app.envelopes.wire import FaultError, Said, check_copies, placed, report, value_of
 from app.envelopes.words import word
 
 _MILLISECONDS_FROM = 10**11
@@ -45,6 +45,7 @@ def read(received: Received, expressions: Expressions | None) -> Reading:
         return Reading(faults=("the origin has no mapping:",))
     try:
         values = _events(value_of(received.body), expressions.events)
+        check_copies(received.body, len(values))
     except FaultError as error:
         return Reading(faults=(str(error),))
     reports, faults = [], []

@@ -17,6 +17,8 @@ MAX_KEY_BYTES = 1024
 MAX_ID_BYTES = 255
 MAX_TEXT = 2048
 """Characters kept of what is not a key; the event's own bytes keep all of it."""
+MOST_KEPT = 16 * 1024 * 1024
+"""Bytes that the events of a body which is told as a whole may take: each of them keeps all of it."""
 _INT64 = 2**63
 
 
@@ -119,10 +121,17 @@ class Said:
 def one_body(received: Received, told: Callable[[Received, object], Iterable[Said]]) -> Reading:
     """A body that is read as a whole or not at all; `told` finds what is said in its JSON, or raises FaultError."""
     try:
-        said = told(received, value_of(received.body))
+        said = list(told(received, value_of(received.body)))
+        check_copies(received.body, len(said))
         return Reading(tuple(report(received.body, placed(one)) for one in said))
     except FaultError as error:
         return Reading(faults=(str(error),))
+
+
+def check_copies(body: bytes, events: int) -> None:
+    """Raises FaultError where `events` copies of `body` are more than is kept for one request."""
+    if events > 1 and events * len(body) > MOST_KEPT:
+        raise FaultError(f"{events} events at once are too many for a body of {len(body)} bytes")
 
 
 def placed(said: Said) -> Said:

@@ -12,6 +12,8 @@ from app.remote.blobs import Blob
 from app.remote.replies import Reply
 
 _LIMITS = Limits(total_s=30.0, answer_bytes=4 * 1024 * 1024)
+_MOST_DIGITS = 18
+"""Of a size that a database can hold; a longer one is no manifest's."""
 _SLOWEST_UPLOAD = 256 * 1024  # bytes a second
 _MANIFESTS = ", ".join(
     [
@@ -66,7 +68,7 @@ class RemoteRegistry:
             return None
         told = reply.expect(200).digest()
         size = reply.answer.header("content-length") or ""
-        if told is None or not size.isdecimal():
+        if told is None or not size.isdecimal() or len(size) > _MOST_DIGITS:
             manifest = self.get_manifest(repository, reference)
             return None if manifest is None else manifest.descriptor
         if isinstance(reference, Digest):

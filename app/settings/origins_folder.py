@@ -27,20 +27,25 @@ class OriginsFolder:
     folder: Path
     fixed: Mapping[str, OriginSection] = field(default_factory=dict)
     _read_at: frozenset[tuple[str, int, int, int]] | None = None
-    _found: dict[str, OriginSection] = field(default_factory=dict)
+    _found: dict[str, OriginSection | ConfigurationError] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def all(self) -> Mapping[str, OriginSection]:
         """Every origin by name. Raises ConfigurationError for a file that can't be used."""
+        return {name: _usable(section) for name, section in self._present().items()}
+
+    def get(self, name: str) -> OriginSection | None:
+        """That origin, whatever is wrong with the files of others. Raises ConfigurationError."""
+        section = self._present().get(name)
+        return None if section is None else _usable(section)
+
+    def _present(self) -> Mapping[str, OriginSection | ConfigurationError]:
         stamp = self._stamp()
         with self._lock:
             if stamp != self._read_at:
-                self._found = {path.stem: read(path, OriginSection) for path in sorted(self.folder.glob("*.yml"))}
+                self._found = {path.stem: _section(path) for path in sorted(self.folder.glob("*.yml"))}
                 self._read_at = stamp
             return {**self._found, **self.fixed}
-
-    def get(self, name: str) -> OriginSection | None:
-        return self.all().get(name)
 
     def _stamp(self) -> frozenset[tuple[str, int, int, int]]:
         """Name, inode, time and size of every file: the folder's own time is too coarse, and editors write in place."""
@@ -80,6 +85,19 @@ class OriginsFolder:
             raise ConfigurationError(f"no origin {name!r} was added by command; `tagtrail origin list` shows all")
         path.unlink()
         self.secret_file(name).unlink(missing_ok=True)
+
+
+def _section(path: Path) -> OriginSection | ConfigurationError:
+    try:
+        return read(path, OriginSection)
+    except ConfigurationError as error:
+        return error
+
+
+def _usable(section: OriginSection | ConfigurationError) -> OriginSection:
+    if isinstance(section, ConfigurationError):
+        raise ConfigurationError(str(section))  # a new one: threads share what was found
+    return section
 
 
 def _new_secret(proof: ProofKind) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from app.domain.asking import lacks_digest
-from app.domain.events import MADE_UP, Event, accept
+from app.domain.events import MADE_UP, TIME_MISSING, Event, accept
 from app.domain.filters import is_unheard
 from app.domain.origins import Origin
 from app.envelopes import Reading, Received
@@ -166,14 +166,22 @@ def _accepted(connection: Connection, parcel: Parcel, named: _Named) -> list[Eve
 
 def _anonymous(connection: Connection, event: Event, named: _Named) -> Event:
     """An event to which its source gave no id, named so that it is a repeat within the time and a new one after it."""
-    span = event.received_ns // REPEAT_WITHIN_NS
+    within_ns = _repeats_within_ns(event)
+    span = event.received_ns // within_ns
     this, last = f"{event.event_id}@{span}", f"{event.event_id}@{span - 1}"
     last_ns = named.get((event.origin, last)) or events.received_at(connection, event.origin, last)
-    repeats = last_ns is not None and event.received_ns - last_ns <= REPEAT_WITHIN_NS
+    repeats = last_ns is not None and event.received_ns - last_ns <= within_ns
     if repeats:
         return replace(event, event_id=last)
     named.setdefault((event.origin, this), event.received_ns)
     return replace(event, event_id=this)
+
+
+def _repeats_within_ns(event: Event) -> int:
+    """Two pushes of a tag look alike where neither digest nor time is told (Quay): what the registry is asked about the
+    first, which is not before ASK_AFTER_NS, tells nothing of one that comes later.
+    """
+    return ASK_AFTER_NS if lacks_digest(event) and TIME_MISSING in event.flags else REPEAT_WITHIN_NS
 
 
 def same_content(one: bytes, other: bytes) -> bool:

@@ -14,6 +14,7 @@ from app.domain.asking import asking
 from app.domain.changes import ABSENT, TagKey
 from app.domain.errors import TagtrailError
 from app.domain.events import Report
+from app.domain.filters import Unheard, leaves_out
 from app.domain.reconciling import FRESH_NS, Seen, Walked, difference, is_fresh, reconciled, record
 from app.domain.rules import glob_matches
 from app.domain.times import SECOND_NS
@@ -33,7 +34,8 @@ AT_ONCE = 8
 class Asked:
     """Which part of which registry is to be walked, for which origin. `write` False: only to say what differs.
 
-    `closes_gaps`: the origin tells of no other registry, so nothing else can hide in a gap of its journals.
+    `closes_gaps`: the origin tells of no other registry, so nothing else can hide in a gap of its journals. What is
+    `unheard` of the origin is not asked about: its next event would not be heard.
     """
 
     origin: str
@@ -41,6 +43,7 @@ class Asked:
     repository_pattern: str | None = None
     write: bool = True
     closes_gaps: bool = False
+    unheard: Unheard = field(default_factory=Unheard)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ def reconcile(asked: Asked, means: Means) -> Walked:
         doubtful = walk.all_repositories(threads)
         walk.again(threads, doubtful)
     if asked.write:
-        walked.gaps = [(gap.journal, gap.after, gap.upto) for gap in missed if walked.complete]
+        walked.gaps = [(gap.journal, gap.after, gap.upto) for gap in missed if walked.closes_gaps]
         walk.take_in([record(walked, time.time_ns())])
         walk.close(missed)
     return walked
@@ -91,7 +94,7 @@ class _Walk:
 
     def all_repositories(self, threads: ThreadPoolExecutor) -> list[Seen]:
         """Compare every repository; what contradicts an event that is too young."""
-        whole = self._read_catalog()
+        self.walked.catalog = whole = self._read_catalog()
         names = sorted(name for name in self._catalog | self._known_repositories() if self._is_wanted(name))
         doubtful: list[Seen] = []
         for done, name in enumerate(names):
@@ -119,7 +122,7 @@ class _Walk:
 
     def close(self, missed: Sequence[Span]) -> None:
         """What was missed is known now, if the walk left nothing out."""
-        if self.walked.complete and missed:
+        if self.walked.closes_gaps and missed:
             with writing(self.means.engine) as connection:
                 head.lock(connection)
                 heard.add(connection, missed)
@@ -138,6 +141,8 @@ class _Walk:
             return set(events.repositories_of(connection, self.asked.registry))
 
     def _is_wanted(self, repository: str) -> bool:
+        if leaves_out(self.asked.unheard, repository, None):
+            return False
         return self.asked.repository_pattern is None or glob_matches(self.asked.repository_pattern, repository)
 
     def _listed(self, repository: str, *, gone: bool) -> set[str] | None:
@@ -153,7 +158,8 @@ class _Walk:
     def _questions(self, repository: str, listed: set[str]) -> list[_Question]:
         with reading(self.means.engine) as connection:
             present = tags.present(connection, self.asked.registry, repository)
-        return [_Question(repository, tag, tag in listed) for tag in sorted(listed | present)]
+        wanted = [tag for tag in sorted(listed | present) if not leaves_out(self.asked.unheard, repository, tag)]
+        return [_Question(repository, tag, tag in listed) for tag in wanted]
 
     def _ask_all(self, threads: ThreadPoolExecutor, questions: Sequence[_Question]) -> list[Seen]:
         found = [answer for answer in threads.map(self._ask, questions) if answer is not None]

@@ -14,7 +14,7 @@ from app.bootstrap import Services
 from app.domain.origins import Origin
 from app.domain.proofs import Verdict
 from app.domain.seals import Seal
-from app.domain.text import storable
+from app.domain.text import printable, storable
 from app.envelopes import KEPT_HEADERS, Reading, Received, parse
 from app.settings.sections import OriginSection
 from app.store.quarantine import KEPT_BYTES, Rejected
@@ -67,6 +67,8 @@ def blueprint(services: Services, callers: Callers) -> Blueprint:
         body = _read(request.environ["wsgi.input"], shown)
         if body is None:
             return problem(413, f"an envelope has at most {MAX_BODY} bytes", headers={"Connection": "close"})
+        if body.length < (request.content_length or 0):
+            return problem(400, "the body ended early")
         if isinstance(shown, Seal) and not shown.holds():
             return refusals.refuse(origin, section.proof, received_ns)
         return _take_in(services, known, body, received_ns)
@@ -131,7 +133,7 @@ def _take_in(services: Services, origin: Origin, body: _Body, received_ns: int) 
     services.parcels.submit(Parcel(origin, reading, received_ns, rejected))
     answer: dict[str, object] = {"events": len(reading.reports)}
     if rejected is not None:
-        log.warning("%s: quarantined %s: %s", origin.name, rejected.id, rejected.detail)
+        log.warning("%s: quarantined %s: %s", origin.name, rejected.id, printable(rejected.detail))
         answer |= {"quarantined": rejected.id, "reason": rejected.detail}
     response = jsonify(answer)
     response.status_code = 202

@@ -1,5 +1,6 @@
 """Events as people look them up."""
 
+import re
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
@@ -58,6 +59,7 @@ class EventLine:
     flags: tuple[str, ...]
 
 
+_OF_SEVERAL = re.compile(r"#[0-9]+(?:@[0-9]+)?\Z")
 _NAMES = tuple(EventLine.__dataclass_fields__)
 COLUMNS = [events.c[name] for name in _NAMES]
 KEY = Key((events.c.time_ns, events.c.seq))
@@ -79,7 +81,7 @@ def one(connection: Connection, scope: AccessScope, seq: int) -> tuple[EventLine
         return None
     query = select(*COLUMNS, events.c.raw).where(events.c.seq == seq, *in_scope(events, scope))
     row = connection.execute(query).one_or_none()
-    if row is None or _hides_source(row, scope):
+    if row is None or _hides_source(row, scope) or _tells_of_others(row, scope):
         return None
     return line(row, scope), row.raw
 
@@ -87,6 +89,11 @@ def one(connection: Connection, scope: AccessScope, seq: int) -> tuple[EventLine
 def line(row: AnyRow, scope: AccessScope) -> EventLine:
     values = {name: row._mapping[name] for name in _NAMES} | {"flags": tuple((row.flags or "").split())}
     return EventLine(**values | ({"from_repository": None} if _hides_source(row, scope) else {}))
+
+
+def _tells_of_others(row: AnyRow, scope: AccessScope) -> bool:
+    """Whether its bytes are those of a body that told several events, of any repository; `accept` numbers these."""
+    return scope.globs is not None and _OF_SEVERAL.search(row.event_id) is not None
 
 
 def _hides_source(row: AnyRow, scope: AccessScope) -> bool:
