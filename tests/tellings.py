@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from app.domain.told import Told
+from app.domain.told import Notice, Told
 
 BEFORE = "sha256:" + "1b6ef1054860" + "0" * 52
 AFTER = "sha256:" + "9f86d081884c" + "0" * 52
@@ -63,3 +63,12 @@ TOLD = st.builds(
     media_type=_HOSTILE | st.none(),
 )
 """Changes whose texts may hold anything."""
+
+NOTICE = st.builds(
+    Notice,
+    kind=_HOSTILE,
+    about=_HOSTILE,
+    text=_HOSTILE,
+    time_ns=st.integers(0, 250_000_000_000_000_000_000),
+    link=_HOSTILE | st.none(),
+)

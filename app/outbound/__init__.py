@@ -6,6 +6,7 @@ No redirect is followed, no proxy of the environment used, and each call ends by
 from app.outbound.calls import Answer, Call, Limits
 from app.outbound.door import Door, Incoming
 from app.outbound.errors import Fault, OutboundError
+from app.outbound.mail import Mail, MailServer, Receipt, post
 from app.outbound.urls import InvalidUrlError, Url, shown
 
 __all__ = [
@@ -16,7 +17,11 @@ __all__ = [
     "Incoming",
     "InvalidUrlError",
     "Limits",
+    "Mail",
+    "MailServer",
     "OutboundError",
+    "Receipt",
     "Url",
+    "post",
     "shown",
 ]

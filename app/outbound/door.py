@@ -41,13 +41,14 @@ class Door:
         context = httpcore.default_ssl_context()
         if ca_file is not None:
             context.load_verify_locations(ca_file)
+        self.tls, self.network = context, CheckedNetwork(resolve)
         self._user_agent = f"Tagtrail/{version('tagtrail')}"
         self._pool = httpcore.ConnectionPool(
             ssl_context=context,
             max_connections=None,
             max_keepalive_connections=20,
             keepalive_expiry=_KEPT_FOR_S,
-            network_backend=CheckedNetwork(resolve),
+            network_backend=self.network,
         )
 
     def send(self, call: Call, limits: Limits = _DEFAULT_LIMITS) -> Answer:

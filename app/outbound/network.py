@@ -124,6 +124,8 @@ class CheckedStream(httpcore.NetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         """httpcore asks `is_readable` of idle connections, to find those that the peer has closed."""
+        if info == "socket":
+            return self._sock
         return _is_readable(self._sock) if info == "is_readable" else None
 
 

@@ -20,16 +20,3 @@ class TriggerSection(Section):
     secret: Secret | None = None
     settle: Duration = SETTLE_NS
     settle_max: Duration = SETTLE_MAX_NS
-
-
-class ChannelSection(Section):
-    """`secret` signs what is sent to a webhook, as Standard Webhooks writes it (whsec_…).
-
-    What comes within `settle` of each other, though not longer than `settle_max`, goes out together.
-    """
-
-    kind: Literal["webhook", "slack"]
-    url: SecretUrl
-    secret: Secret | None = None
-    settle: Duration = SETTLE_NS
-    settle_max: Duration = SETTLE_MAX_NS

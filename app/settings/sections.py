@@ -9,7 +9,8 @@ from pydantic_core import PydanticCustomError
 
 from app.domain.origins import ASKING, GENERIC, Expressions
 from app.settings.asked import AskedRegistry
-from app.settings.destinations import ChannelSection, TriggerSection
+from app.settings.channels import ChannelSection
+from app.settings.destinations import TriggerSection
 from app.settings.expressions import Expression
 from app.settings.proofs import Auth
 from app.settings.rules import RuleSection

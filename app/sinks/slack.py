@@ -1,6 +1,6 @@
 """Slack's incoming webhooks, in Block Kit.
 
-Nothing from outside is markup there: it stands in code spans, escaped as Slack asks (api.slack.com,
+Nothing from outside is markup there: most of it stands in code spans, and all is escaped as Slack asks (api.slack.com,
 "Formatting text for app surfaces"), on one line, and cut before the limit of a section (3000 characters).
 """
 
@@ -9,20 +9,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from app.domain.digests import Digest, is_digest
-from app.domain.text import printable
-from app.domain.times import rfc3339
 from app.domain.told import Notice, Told
-from app.outbound import Call, Door, InvalidUrlError, Url
+from app.outbound import Call, Door, Url
 from app.sinks.attempt import attempt
 from app.sinks.sink import Message, Outcome
+from app.sinks.words import LINK_MAX, TEXT_MAX, Line, Span, lines, notice_lines, shown, title
 
 _PERMANENT = (400, 403, 404, 410)
 _REASON = re.compile(rb"[a-z0-9_]{1,60}")
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "`": "'"}
 _LINK_ESCAPES = {"&": "&amp;", "<": "%3C", ">": "%3E", "|": "%7C", "`": "%60"}
-_TEXT_MAX = 250
-_LINK_MAX = 600
 _SECTIONS = 20
 """Changes that one message shows; of a block more than 50 are refused."""
 
@@ -35,15 +31,12 @@ class Slack:
     url: Url
 
     def render(self, told: Sequence[Told]) -> Message:
-        first = told[0]
         more = len(told) - _SECTIONS
-        sections = [_section(one) for one in told[:_SECTIONS]] + ([f"and {more} more"] if more > 0 else [])
-        also = f" and {len(told) - 1} more" if len(told) > 1 else ""
-        return _message(f"{_escaped(first.kind)} {_subject(first)}{also}", sections)
+        sections = [_text(lines(one)) for one in told[:_SECTIONS]] + ([f"and {more} more"] if more > 0 else [])
+        return _message(title(told), sections)
 
     def notice(self, notice: Notice) -> Message:
-        text = _escaped(notice.text)
-        return _message(text, [f"*{_escaped(notice.kind)}* `{_escaped(notice.about)}`\n{text}{_link(notice.link)}"])
+        return _message(shown(notice.text), [_text(notice_lines(notice))])
 
     def send(self, message_id: str, message: Message, now_s: int) -> Outcome:  # noqa: ARG002 (Slack takes no id)
         headers = {"Content-Type": message.content_type}
@@ -54,51 +47,35 @@ class Slack:
         return replace(outcome, detail=f"{outcome.detail}: {reason.group().decode()}")
 
 
-def _message(text: str, sections: Sequence[str]) -> Message:
+def _message(title: str, sections: Sequence[str]) -> Message:
     blocks = [{"type": "section", "text": {"type": "mrkdwn", "verbatim": True, "text": one}} for one in sections]
-    return Message("application/json", json.dumps({"text": text, "blocks": blocks}, separators=(",", ":")).encode())
+    body = {"text": _escaped(title, 3 * TEXT_MAX), "blocks": blocks}
+    return Message("application/json", json.dumps(body, separators=(",", ":")).encode())
 
 
-def _section(told: Told) -> str:
-    return f"*{_escaped(told.kind)}* `{_subject(told)}`\n{_turn(told)}\n{_context(told)}{_link(told.link)}"
+def _text(about: Sequence[Line]) -> str:
+    return "\n".join(filter(None, ("".join(_span(span) for span in line) for line in about)))
 
 
-def _subject(told: Told) -> str:
-    where = f"{_escaped(told.registry)}/{_escaped(told.repository)}"
-    return where if told.tag is None else f"{where}:{_escaped(told.tag)}"
+def _span(span: Span) -> str:
+    if span.url is not None:
+        return _link(span.url, span.text)
+    if span.bold:
+        return f"*{_escaped(span.text)}*"
+    return f"`{_escaped(span.text)}`" if span.code else _escaped(span.text)
 
 
-def _turn(told: Told) -> str:
-    if told.kind == "pulled":
-        return f"`{_short(told.after)}`"
-    return f"`{_short(told.before)}` → `{_short(told.after)}`"
-
-
-def _context(told: Told) -> str:
-    who = "by someone unknown" if told.actor is None else f"by `{_escaped(told.actor)}`"
-    when = rfc3339(told.time_ns, 0)
-    return f"{who} at {when}, told by `{_escaped(told.origin)}`, rule `{_escaped(told.rule)}`"
-
-
-def _link(text: str | None) -> str:
-    """A line with the link, or nothing where it is missing, too long or no URL."""
-    try:
-        url = str(Url.parse(text or ""))
-    except InvalidUrlError:
-        return ""
+def _link(url: str, text: str) -> str:
+    """Nothing where it gets too long."""
     escaped = "".join(_LINK_ESCAPES.get(character, character) for character in url)
-    return f"\n<{escaped}|Details>" if len(escaped) <= _LINK_MAX else ""
+    return f"<{escaped}|{text}>" if len(escaped) <= LINK_MAX else ""
 
 
-def _short(text: str) -> str:
-    return Digest.parse(text).short if is_digest(text) else _escaped(text)
-
-
-def _escaped(text: str) -> str:
-    """`text` fit for a code span, at most _TEXT_MAX characters. No escape is cut in half."""
+def _escaped(text: str, most: int = TEXT_MAX) -> str:
+    """`text` fit for a code span, at most `most` characters. No escape is cut in half."""
     pieces: list[str] = []
-    room = _TEXT_MAX - 1
-    for character in printable(text[:_TEXT_MAX]):
+    room = most - 1
+    for character in text:
         piece = _ESCAPES.get(character, character)
         room -= len(piece)
         if room < 0:

@@ -17,13 +17,14 @@ from wire import answering, wire
 
 from app.domain.signatures import InvalidSecretError
 from app.outbound import Door, InvalidUrlError
-from app.settings.destinations import ChannelSection
+from app.settings.channels import DiscordChannel, SlackChannel, TeamsChannel, WebhookChannel
 from app.sinks import kinds
 from app.sinks.attempt import retry_after
 from app.sinks.sink import Outcome, Sink
 
 KEY = b"0123456789abcdef0123456789abcdef"
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
+SECTIONS = {"webhook": WebhookChannel, "slack": SlackChannel, "teams": TeamsChannel, "discord": DiscordChannel}
 PATH = "/services/T0001/B0002/s3cr3t-s3cr3t?token=t0k3n-t0k3n"
 NOW_S = 1_795_464_407
 
@@ -35,10 +36,8 @@ def door() -> Iterator[Door]:
 
 
 def channel(kind: str, url: str, secret: str | None, door: Door) -> Sink:
-    section = ChannelSection.model_construct(
-        kind=kind, url=SecretStr(url), secret=SecretStr(secret) if secret is not None else None
-    )
-    return kinds.channel(section, door)
+    shown = {"url": SecretStr(url), "secret": SecretStr(secret) if secret is not None else None}
+    return kinds.channel(SECTIONS[kind].model_construct(**shown), door)
 
 
 def sink_of(kind: str, url: str, door: Door) -> Sink:
@@ -96,7 +95,7 @@ def test_slack_gets_the_rendered_bytes(door: Door) -> None:
     assert outcome.duration_ns > 0
 
 
-@pytest.mark.parametrize("kind", ("slack", "webhook"))
+@pytest.mark.parametrize("kind", SECTIONS)
 @pytest.mark.parametrize("status", [200, 202, 204, 299])
 def test_every_2xx_is_delivered(door: Door, kind: str, status: int) -> None:
     outcome = sent(kind, door, Reply(status, {"Retry-After": "9"}))
@@ -116,6 +115,15 @@ def test_every_2xx_is_delivered(door: Door, kind: str, status: int) -> None:
         ("slack", 410, True),
         ("slack", 429, False),
         ("slack", 500, False),
+        ("teams", 400, True),
+        ("teams", 401, True),
+        ("teams", 413, True),
+        ("teams", 429, False),
+        ("teams", 502, False),
+        ("discord", 400, True),
+        ("discord", 404, True),
+        ("discord", 429, False),
+        ("discord", 500, False),
     ],
 )
 def test_which_statuses_are_permanent(door: Door, kind: str, status: int, permanent: bool) -> None:
@@ -124,7 +132,7 @@ def test_which_statuses_are_permanent(door: Door, kind: str, status: int, perman
     assert outcome.detail == f"HTTP {status}"
 
 
-@pytest.mark.parametrize("kind", ("slack", "webhook"))
+@pytest.mark.parametrize("kind", SECTIONS)
 @pytest.mark.parametrize("status", [429, 503, 500])
 @pytest.mark.parametrize(
     ("value", "seconds"),
@@ -146,7 +154,7 @@ def test_any_retry_after_is_read_or_ignored(text: str) -> None:
     assert wanted is None or wanted >= 0
 
 
-@pytest.mark.parametrize("kind", ("slack", "webhook"))
+@pytest.mark.parametrize("kind", SECTIONS)
 def test_a_redirect_is_a_failure_that_says_where_it_pointed(door: Door, kind: str) -> None:
     outcome = sent(kind, door, Reply(308, {"Location": "https://new.example/s3cr3t-s3cr3t"}))
     assert (outcome.delivered, outcome.permanent) == (False, False)
@@ -179,7 +187,7 @@ def test_a_status_counts_even_if_the_body_breaks_off(door: Door, status: int, de
     assert outcome.detail.startswith(f"HTTP {status}, then protocol: ")
 
 
-@pytest.mark.parametrize("kind", ("slack", "webhook"))
+@pytest.mark.parametrize("kind", SECTIONS)
 @pytest.mark.parametrize("filler", [b"", b"x" * 16_250, b"x" * 16_370, b"x" * 100_000])
 def test_an_answer_is_cut_and_repeats_no_secret(door: Door, kind: str, filler: bytes) -> None:
     body = b"Cannot POST " + PATH.encode() * 100 + filler + PATH.encode()
@@ -200,7 +208,7 @@ def test_a_secret_cut_in_two_is_not_shown(door: Door) -> None:
     assert b"s3cr3t" not in outcome.answer
 
 
-@pytest.mark.parametrize("kind", ("slack", "webhook"))
+@pytest.mark.parametrize("kind", SECTIONS)
 def test_a_sink_hides_its_secrets(door: Door, kind: str) -> None:
     sink = sink_of(kind, f"https://hooks.example{PATH}", door)
     for secret in ("s3cr3t", "t0k3n", SECRET, repr(KEY)):
@@ -214,8 +222,9 @@ def test_a_sink_hides_its_secrets(door: Door, kind: str) -> None:
         ("webhook", "s3cr3t", None, InvalidUrlError),
         ("webhook", "https://h/", "s3cr3t", InvalidSecretError),
         ("webhook", "https://h/", "whsec_s3cr3t", InvalidSecretError),
-        ("slack", "https://h/", "s3cr3t", InvalidSecretError),
         ("slack", "https://h h/s3cr3t", None, InvalidUrlError),
+        ("teams", "https://h h/s3cr3t", None, InvalidUrlError),
+        ("discord", "ftp://h/s3cr3t", None, InvalidUrlError),
     ],
 )
 def test_a_bad_configuration_is_refused_without_being_repeated(

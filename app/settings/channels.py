@@ -1,0 +1,82 @@
+"""Where people are told: one shape a kind, chosen by `kind:`."""
+
+from email.headerregistry import Address
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from app.settings.destinations import SETTLE_MAX_NS, SETTLE_NS
+from app.settings.values import Duration, Secret, SecretUrl, Section
+
+MAIL_PORTS = {"starttls": 587, "tls": 465, "none": 25}
+
+
+def check_address(text: str) -> str:
+    """`text` if mail can go to it, or come from it. Raises ValueError."""
+    try:
+        found = Address(addr_spec=text)
+    except (ValueError, IndexError, AttributeError):  # the standard library's parser raises them all
+        raise ValueError("write an address as name@example.com") from None
+    if not (text.isascii() and text.isprintable() and found.username and found.domain):
+        raise ValueError("write an address as name@example.com, in ASCII")
+    return text
+
+
+MailAddress = Annotated[str, AfterValidator(check_address)]
+
+
+class AnyChannel(Section):
+    """What comes within `settle` of each other, though not longer than `settle_max`, goes out together."""
+
+    settle: Duration = SETTLE_NS
+    settle_max: Duration = SETTLE_MAX_NS
+
+
+class WebhookChannel(AnyChannel):
+    """`secret` signs what is sent, as Standard Webhooks writes it (whsec_…)."""
+
+    kind: Literal["webhook"]
+    url: SecretUrl
+    secret: Secret | None = None
+
+
+class SlackChannel(AnyChannel):
+    kind: Literal["slack"]
+    url: SecretUrl
+
+
+class TeamsChannel(AnyChannel):
+    kind: Literal["teams"]
+    url: SecretUrl
+
+
+class DiscordChannel(AnyChannel):
+    kind: Literal["discord"]
+    url: SecretUrl
+
+
+class EmailChannel(AnyChannel):
+    """Mail through an SMTP server. Where no `port` is given it is the usual one of the `security`."""
+
+    kind: Literal["email"]
+    server: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,253}$")]
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    user: str | None = None
+    password: Secret | None = None
+    sender: MailAddress = Field(alias="from")
+    to: Annotated[tuple[MailAddress, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _show_no_password(self) -> Self:
+        if (self.user is None) != (self.password is None):
+            raise ValueError("give both user: and password:, or neither")
+        here = self.server in ("127.0.0.1", "::1", "localhost")
+        if self.password is not None and self.security == "none" and not here:
+            raise ValueError("a password needs security: starttls or tls")
+        return self
+
+
+ChannelSection = Annotated[
+    WebhookChannel | SlackChannel | TeamsChannel | DiscordChannel | EmailChannel, Field(discriminator="kind")
+]
