@@ -12,6 +12,7 @@ from listener import Heard, Listener
 from sqlalchemy import Engine, Row, select, update
 
 from app.domain.deliveries import EXPIRES_NS
+from app.domain.limits import Limit
 from app.domain.origins import Origin
 from app.domain.rules import Rule, When
 from app.domain.settling import Settle
@@ -54,6 +55,8 @@ class Stage:
     remotes: Mapping[str, RemoteRegistry] = field(default_factory=dict)
     unproven: Collection[str] = ()
     settled: Settle = field(default_factory=Settle)
+    following: Collection[str] = ()
+    limits: Mapping[str, Limit] = field(default_factory=dict)
 
     @property
     def sinks(self) -> dict[str, Sink]:
@@ -72,7 +75,11 @@ class Stage:
     @property
     def fan(self) -> Fan:
         settled = {DEPLOY: self.settled, ALERT: self.settled}
-        return Fan(self.rules, self.sinks, "http://tagtrail.example", MAX_AGE_NS, settled, self.unproven.__contains__)
+        unproven = self.unproven.__contains__
+        return Fan(
+            self.rules, self.sinks, "http://tagtrail.example", MAX_AGE_NS, settled, unproven,
+            following=self.following, limits=self.limits,
+        )  # fmt: skip
 
     def fan_out(self) -> set[str]:
         return fan_out(self.engine, self.fan)

@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from app.domain.told import Notice, Told
+from app.domain.told import Deploy, Notice, Told
 
 BEFORE = "sha256:" + "1b6ef1054860" + "0" * 52
 AFTER = "sha256:" + "9f86d081884c" + "0" * 52
@@ -61,6 +61,17 @@ TOLD = st.builds(
     event_id=_HOSTILE,
     link=_HOSTILE | st.none() | _HOSTILE.map(lambda text: f"https://h/{text}"),
     media_type=_HOSTILE | st.none(),
+    before_link=_HOSTILE | st.none() | _HOSTILE.map(lambda text: f"https://h/{text}"),
+    after_link=_HOSTILE | st.none() | _HOSTILE.map(lambda text: f"https://h/{text}"),
+    deploy=st.none()
+    | st.builds(
+        Deploy,
+        trigger=_HOSTILE,
+        delivery_id=_HOSTILE,
+        tries=st.integers(0, 10_000),
+        detail=_HOSTILE,
+        also=st.lists(_HOSTILE, max_size=8).map(tuple),
+    ),
 )
 """Changes whose texts may hold anything."""
 

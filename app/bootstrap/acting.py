@@ -56,7 +56,17 @@ def make_fan(settings: Settings, sinks: Mapping[str, "Sink"]) -> "Fan":
         section = settings.origins.get(origin)
         return section is not None and section.proof in UNPROVEN
 
-    return Fan(settings.rules, sinks, settings.public_url, settings.file.max_age, _settle(settings), unproven)
+    channels = {f"channel:{name}": one for name, one in settings.file.channels.items()}
+    return Fan(
+        settings.rules,
+        sinks,
+        settings.public_url,
+        settings.file.max_age,
+        _settle(settings),
+        unproven,
+        following={name for name, one in channels.items() if one.follow_up},
+        limits={name: one.limit for name, one in channels.items() if one.limit},
+    )
 
 
 def _settle(settings: Settings) -> Mapping[str, Settle]:

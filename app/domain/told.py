@@ -4,11 +4,27 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Deploy:
+    """How the deploy of a change ended: `detail` is what the last attempt brought, or why nothing was sent.
+
+    `trigger` is its name; `also` are the further tags that it was for.
+    """
+
+    trigger: str
+    delivery_id: str
+    tries: int
+    detail: str
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """One change as a message tells it. Any text may hold anything: markup, control characters, mentions.
 
     `kind` is created, moved, removed, restored or pulled; `before` and `after` are `unknown`, `absent` or a
     digest; `tag` is None where the event names only a manifest; `time_ns` is nanoseconds since 1970, UTC.
+    With `deploy` it is how the deploy of a change ended, at `time_ns`: deployed, deploy-failed or deploy-superseded.
+    `link` and those of `before` and `after` are addresses of our pages.
     """
 
     change_id: str
@@ -25,6 +41,9 @@ class Told:
     event_id: str
     link: str | None
     media_type: str | None
+    before_link: str | None = None
+    after_link: str | None = None
+    deploy: Deploy | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 from email.headerregistry import Address
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from app.domain.limits import Limit
 from app.settings.destinations import SETTLE_MAX_NS, SETTLE_NS
 from app.settings.values import Duration, Secret, SecretUrl, Section
 
@@ -26,10 +27,16 @@ MailAddress = Annotated[str, AfterValidator(check_address)]
 
 
 class AnyChannel(Section):
-    """What comes within `settle` of each other, though not longer than `settle_max`, goes out together."""
+    """What comes within `settle` of each other, though not longer than `settle_max`, goes out together.
+
+    `follow_up`: whether it is told how the deploys of its rules ended. `limit`: messages within a time; what comes
+    meanwhile waits, and goes out together.
+    """
 
     settle: Duration = SETTLE_NS
     settle_max: Duration = SETTLE_MAX_NS
+    follow_up: bool = True
+    limit: Annotated[Limit, BeforeValidator(Limit.parse)] | None = None
 
 
 class WebhookChannel(AnyChannel):
@@ -77,6 +84,14 @@ class EmailChannel(AnyChannel):
         return self
 
 
+class AppriseChannel(AnyChannel):
+    """Any service that Apprise knows, by the URL that it has for it; needs the extra `apprise`."""
+
+    kind: Literal["apprise"]
+    url: SecretUrl
+
+
 ChannelSection = Annotated[
-    WebhookChannel | SlackChannel | TeamsChannel | DiscordChannel | EmailChannel, Field(discriminator="kind")
+    WebhookChannel | SlackChannel | TeamsChannel | DiscordChannel | EmailChannel | AppriseChannel,
+    Field(discriminator="kind"),
 ]

@@ -66,7 +66,9 @@ def _message(title: str, about: Sequence[Sequence[Line]]) -> Message:
 
 
 def _text(line: Line) -> str:
-    return "".join(span.text if span.url is None else f"{span.text}: {span.url}" for span in line)
+    """A line that is a link shows its address; links in others would make them unreadable."""
+    text = "".join(span.text for span in line)
+    return f"{text}: {line[0].url}" if len(line) == 1 and line[0].url else text
 
 
 def _html(line: Line) -> str:

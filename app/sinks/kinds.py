@@ -4,6 +4,7 @@ from app.domain.signatures import SigningSecret
 from app.outbound import Door, MailServer, Url
 from app.settings.channels import (
     MAIL_PORTS,
+    AppriseChannel,
     ChannelSection,
     DiscordChannel,
     EmailChannel,
@@ -12,6 +13,7 @@ from app.settings.channels import (
     WebhookChannel,
 )
 from app.settings.destinations import TriggerSection
+from app.sinks.apprise import Apprise
 from app.sinks.discord import Discord
 from app.sinks.email import Email
 from app.sinks.sink import Channel, Sink
@@ -26,7 +28,7 @@ def trigger(section: TriggerSection, door: Door) -> Sink:
 
 
 def channel(section: ChannelSection, door: Door) -> Channel:
-    """Raise InvalidUrlError or InvalidSecretError; neither repeats a URL or a secret."""
+    """Raise InvalidUrlError, InvalidSecretError or AppriseError; none repeats a URL or a secret."""
     match section:
         case WebhookChannel():
             return _webhook(section, door)
@@ -38,6 +40,8 @@ def channel(section: ChannelSection, door: Door) -> Channel:
             return Teams(door, _url(section))
         case DiscordChannel():
             return Discord(door, _url(section))
+        case AppriseChannel():
+            return Apprise(section.url.get_secret_value())
 
 
 def _url(section: SlackChannel | TeamsChannel | DiscordChannel) -> Url:

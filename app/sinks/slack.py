@@ -19,6 +19,7 @@ _PERMANENT = (400, 403, 404, 410)
 _REASON = re.compile(rb"[a-z0-9_]{1,60}")
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "`": "'"}
 _LINK_ESCAPES = {"&": "&amp;", "<": "%3C", ">": "%3E", "|": "%7C", "`": "%60"}
+_SECTION_MAX = 2900
 _SECTIONS = 20
 """Changes that one message shows; of a block more than 50 are refused."""
 
@@ -54,7 +55,13 @@ def _message(title: str, sections: Sequence[str]) -> Message:
 
 
 def _text(about: Sequence[Line]) -> str:
-    return "\n".join(filter(None, ("".join(_span(span) for span in line) for line in about)))
+    """What fits into a section, in whole spans."""
+    room, shown = _SECTION_MAX, []
+    for piece in (piece for line in about for piece in ("\n", *map(_span, line))):
+        if len(piece) <= room:
+            room -= len(piece)
+            shown.append(piece)
+    return "".join(shown).strip()
 
 
 def _span(span: Span) -> str:

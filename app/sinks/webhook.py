@@ -16,13 +16,17 @@ The body:
               "link": "https://…",             Tagtrail's page about the change; or null
               "also": []}}                     further changes of the same message, without "also"
 
+How a deploy ended is told to channels as tag.deployed, .deploy-failed or .deploy-superseded, with more in data:
+"deploy" has `trigger`, `delivery_id`, `tries`, `detail` (the last attempt's result, or why there was none) and `also`
+(further tags of that digest); `timestamp` is when it ended.
+
 A notice of Tagtrail's own has the type `notice.KIND` and the data `about`, `text`, `link`.
 Receivers should ignore fields they don't know, and drop a `webhook-id` they have seen.
 """
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from app.domain.signatures import SigningSecret, sign
@@ -70,6 +74,10 @@ def _message(kind: str, time_ns: int, data: dict[str, Any]) -> Message:
 
 
 def _data(told: Told) -> dict[str, Any]:
+    return _change(told) | ({"deploy": asdict(told.deploy)} if told.deploy else {})
+
+
+def _change(told: Told) -> dict[str, Any]:
     return {
         "change_id": told.change_id,
         "registry": told.registry,

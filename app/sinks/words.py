@@ -11,6 +11,8 @@ from app.outbound import InvalidUrlError, Url
 
 TEXT_MAX = 250
 LINK_MAX = 600
+_TAGS_MAX = 5
+_TAG_MAX = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,9 @@ def subject(told: Told) -> str:
 
 
 def lines(told: Told) -> list[Line]:
-    """A change in three lines, and one more with the link to its page."""
+    """A change, or how its deploy ended, in three lines; one more has the link to its page."""
     heading = (Span(shown(told.kind), bold=True), Span(" "), Span(subject(told), code=True))
-    return [heading, tuple(_turn(told)), tuple(_context(told)), *_link(told.link)]
+    return [(*heading, *_also(told)), tuple(_turn(told)), tuple(_context(told)), *_link(told.link)]
 
 
 def notice_lines(notice: Notice) -> list[Line]:
@@ -58,11 +60,26 @@ def shown(text: str) -> str:
     return (clean if len(clean) <= TEXT_MAX else clean[: TEXT_MAX - 1] + "…") or "-"
 
 
+def _also(told: Told) -> Iterator[Span]:
+    """The first of the further tags of a deploy."""
+    tags = told.deploy.also if told.deploy else ()
+    for tag in tags[:_TAGS_MAX]:
+        yield Span(", ")
+        yield Span(shown(tag[:_TAG_MAX]), code=True)
+    if len(tags) > _TAGS_MAX:
+        yield Span(f" and {len(tags) - _TAGS_MAX} more tags")
+
+
 def _turn(told: Told) -> Iterator[Span]:
     if told.kind != "pulled":
-        yield Span(_short(told.before), code=True)
+        yield _short(told.before, told.before_link)
         yield Span(" → ")
-    yield Span(_short(told.after), code=True)
+    yield _short(told.after, told.after_link)
+    if told.deploy is not None:
+        yield Span(" by trigger ")
+        yield Span(shown(told.deploy.trigger), code=True)
+        yield Span(f", {told.deploy.tries} {'try' if told.deploy.tries == 1 else 'tries'}: ")
+        yield Span(shown(told.deploy.detail), code=True)
 
 
 def _context(told: Told) -> Iterator[Span]:
@@ -78,13 +95,22 @@ def _context(told: Told) -> Iterator[Span]:
 
 
 def _link(text: str | None) -> list[Line]:
-    """A line with the link, or none where it is missing, too long or no URL."""
+    """A line with the link, or none where there is none to show."""
+    url = _url(text)
+    return [(Span("Details", url=url),)] if url else []
+
+
+def _url(text: str | None) -> str | None:
+    """`text` if it is an address, and not too long to be shown."""
     try:
         url = str(Url.parse(text or ""))
     except InvalidUrlError:
-        return []
-    return [(Span("Details", url=url),)] if len(url) <= LINK_MAX else []
+        return None
+    return url if len(url) <= LINK_MAX else None
 
 
-def _short(text: str) -> str:
-    return Digest.parse(text).short if is_digest(text) else shown(text)
+def _short(text: str, link: str | None) -> Span:
+    if not is_digest(text):
+        return Span(shown(text), code=True)
+    short, url = Digest.parse(text).short, _url(link)
+    return Span(short, code=url is None, url=url)

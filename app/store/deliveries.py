@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from app.domain.deliveries import Next, Status
 from app.domain.errors import TagtrailError
 from app.domain.times import SECOND_NS
+from app.store import outbox
 from app.store.schema import attempts, deliveries, delivery_changes, tags
 
 CONFIRM_NS = 200 * SECOND_NS
@@ -183,7 +184,11 @@ def _end(connection: Connection, claimed: Claim, then: Next, tried: int = 0) -> 
             leased_until_ns=0,
         )
     )
-    return done.rowcount == 1
+    if done.rowcount != 1:
+        return False
+    if claimed.purpose == "deploy" and then.status is not Status.PENDING:
+        outbox.add(connection, outbox.FAN_OUT, [f"{outbox.DELIVERY}{claimed.id}:{then.status.value}"], 0)
+    return True
 
 
 def tells_the_present(connection: Connection, identity: str) -> bool:

@@ -10,6 +10,8 @@ from app.store.schema import outbox
 FAN_OUT = "fan_out"
 EVENT = "event:"
 """Prefix of a subject that is an event; its seq follows."""
+DELIVERY = "delivery:"
+"""Prefix of a subject that is the end of a deploy; the delivery's ID:STATUS follows."""
 
 
 def resolve_lane(registry: str) -> str:

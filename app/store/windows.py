@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
@@ -109,6 +109,10 @@ def due(connection: Connection, destination: str, now_ns: int) -> Window | None:
     columns = (window_changes.c.subject, window_changes.c.rule, window_changes.c.rule_version)
     rows = connection.execute(select(*columns).where(window_changes.c.window_id == found))
     return Window(found, tuple(Waiting(*row) for row in rows))
+
+
+def postpone(connection: Connection, window: Window, closes_ns: int) -> None:
+    connection.execute(update(windows).where(windows.c.id == window.id).values(closes_ns=closes_ns))
 
 
 def close(connection: Connection, window: Window) -> None:

@@ -1,8 +1,9 @@
 """The rules, and what they lead to."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from app.domain.limits import Limit
 from app.domain.rules import Rule
 from app.domain.settling import Settle
 from app.sinks.sink import Sink
@@ -12,7 +13,8 @@ from app.sinks.sink import Sink
 class Fan:
     """`sinks` and `settle` are by destination; `base_url` is where people reach the pages.
 
-    `unproven` are the origins whose senders show no secret in a header or signature.
+    `unproven` are the origins whose senders show no secret in a header or signature. `following` are the channels that
+    are told how the deploys of their rules ended, `limits` how often some are told anything.
     """
 
     rules: Sequence[Rule]
@@ -21,6 +23,8 @@ class Fan:
     max_age_ns: int
     settle: Mapping[str, Settle] = field(default_factory=dict)
     unproven: Callable[[str], bool] = lambda _origin: False
+    following: Collection[str] = ()
+    limits: Mapping[str, Limit] = field(default_factory=dict)
 
     def asks_first(self, rule: str, origin: str) -> bool:
         """Whether a deploy by `rule` for an event of `origin` is confirmed by its registry (keel #347)."""

@@ -52,7 +52,7 @@ def _keep(connection: Connection, fan: Fan) -> tuple[int, set[str]]:
         connection, fan, [(where, member) for where, member in found if (member.subject, where) not in taken]
     )
     matched = {subject for subject, _where in taken} | {member.subject for _where, member in found}
-    changes.set_fan_out(connection, [_outcome(one, matched) for one in told if not one.subject.startswith("event:")])
+    changes.set_fan_out(connection, [_outcome(one, matched) for one in told if _is_change(one)])
     outbox.kept(connection, promises)
     return len(promises), made
 
@@ -61,6 +61,8 @@ def _members(fan: Fan, telling: Telling) -> list[tuple[str, Member]]:
     """Each destination once, with what the first rule that names it sends there."""
     if telling.outcome != PENDING:
         return []
+    if telling.told.deploy is not None:
+        return _followers(fan, telling)
     found: dict[str, Member] = {}
     for rule in fan.rules:
         if mismatch(rule.when, telling.told, telling.provenance) is None:
@@ -68,6 +70,19 @@ def _members(fan: Fan, telling: Telling) -> list[tuple[str, Member]]:
             for destination in rule.destinations:
                 found.setdefault(destination, member)
     return list(found.items())
+
+
+def _followers(fan: Fan, telling: Telling) -> list[tuple[str, Member]]:
+    """The channels of the rule that deployed."""
+    rule = next((rule for rule in fan.rules if rule.name == telling.told.rule), None)
+    if rule is None:
+        return []
+    member = Member(telling.subject, telling.told, rule.name, rule.version, PENDING)
+    return [(channel, member) for channel in rule.alert if channel in fan.following]
+
+
+def _is_change(telling: Telling) -> bool:
+    return not telling.subject.startswith((outbox.EVENT, outbox.DELIVERY))
 
 
 def _outcome(telling: Telling, matched: set[str]) -> tuple[str, str]:
@@ -79,12 +94,16 @@ def _outcome(telling: Telling, matched: set[str]) -> tuple[str, str]:
 def _send_on(connection: Connection, fan: Fan, found: Sequence[tuple[str, Member]]) -> set[str]:
     """Have each wait in its window, or write its delivery where there is none; the destinations with deliveries."""
     now = now_ns(connection)
-    at_once = [(where, member) for where, member in found if not _settle(fan, where).after_ns]
+    at_once = [(where, member) for where, member in found if not _waits(fan, where)]
     for where, member in at_once:
         write_deliveries(connection, fan, where, [member], {})
     for place, waiting in _by_place(one for one in found if one not in at_once).items():
         windows.join(connection, place, waiting, now, _settle(fan, place.destination))
     return {where for where, _member in at_once}
+
+
+def _waits(fan: Fan, destination: str) -> bool:
+    return destination in fan.limits or _settle(fan, destination).after_ns > 0
 
 
 def _settle(fan: Fan, destination: str) -> Settle:

@@ -8,6 +8,7 @@ from app.pausepoints import pause
 from app.remote.client import RemoteRegistry
 from app.store import windows
 from app.store.engine import Connection, Engine, now_ns, reading, writing
+from app.store.sent import nth_last_ns
 from app.store.windows import Window
 from app.usecases.fan import Fan
 from app.usecases.index_parts import index_parts
@@ -26,7 +27,7 @@ def settle(engine: Engine, fan: Fan, destination: str, remotes: Mapping[str, Rem
         pause("settle.asked")
         with writing(engine) as connection:
             window = windows.due(connection, destination, now_ns(connection))
-            if window is None:
+            if window is None or not _may_close(connection, fan, destination, window):
                 break
             _close(connection, fan, destination, window, indexes)
         closed += 1
@@ -38,6 +39,18 @@ def _waiting(engine: Engine, destination: str) -> list[Member]:
     with reading(engine) as connection:
         window = windows.due(connection, destination, now_ns(connection))
         return _members(connection, window) if window else []
+
+
+def _may_close(connection: Connection, fan: Fan, destination: str, window: Window) -> bool:
+    """Whether the limit of `destination` has room; else the window stays open until it has, and takes more in."""
+    limit = fan.limits.get(destination)
+    if limit is None:
+        return True
+    now = now_ns(connection)
+    free_ns = limit.free_ns(nth_last_ns(connection, destination, limit.count, now - limit.per_ns))
+    if free_ns > now:
+        windows.postpone(connection, window, free_ns)
+    return free_ns <= now
 
 
 def _members(connection: Connection, window: Window) -> list[Member]:

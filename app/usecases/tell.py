@@ -10,11 +10,13 @@ from app.domain.rules import PULLED
 from app.domain.told import Told
 from app.store import changes, events, tags
 from app.store.engine import Connection
+from app.store.outbox import DELIVERY, EVENT
+from app.usecases.tell_deploys import tell_deploys
 
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """What `subject`, a change's id or event:SEQ, tells.
+    """What `subject`, a change's id, event:SEQ or delivery:ID:STATUS, tells.
 
     `provenance`: how it is known. `outcome`: PENDING, or why nothing is done.
     """
@@ -27,10 +29,11 @@ class Telling:
 
 def tell(connection: Connection, subjects: Sequence[str], too_old_before_ns: int) -> list[Telling]:
     """What each of `subjects` tells that is there, in their order."""
-    found = changes.get(connection, [subject for subject in subjects if not subject.startswith("event:")])
+    found = changes.get(connection, [subject for subject in subjects if not subject.startswith((EVENT, DELIVERY))])
     present = tags.load(connection, {change.key for change in found.values()})
     causes = events.media_types(connection, [(change.order.origin, change.order.event_id) for change in found.values()])
     pulls = events.by_seq(connection, [int(subject[6:]) for subject in subjects if subject.startswith("event:")])
+    ends = tell_deploys(connection, [subject for subject in subjects if subject.startswith(DELIVERY)])
     told = []
     for subject in subjects:
         if subject in found:
@@ -40,6 +43,8 @@ def tell(connection: Connection, subjects: Sequence[str], too_old_before_ns: int
             told.append(Telling(subject, _told(change, media_type), change.provenance.value, outcome))
         elif subject.startswith("event:") and int(subject[6:]) in pulls:
             told.append(Telling(subject, _pulled(pulls[int(subject[6:])]), "observed", PENDING))
+        elif subject in ends:
+            told.append(Telling(subject, ends[subject], "observed", PENDING))
     return told
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from app.domain.deliveries import EXPIRES_NS, Status, is_deploy
-from app.domain.links import tag_page
+from app.domain.digests import is_digest
+from app.domain.links import delivery_page, digest_page, tag_page
 from app.domain.settling import Group, Indexes, Member, alerts, deploys
 from app.domain.told import Told
 from app.domain.traces import trace_id
@@ -64,8 +65,14 @@ def _delivery(fan: Fan, destination: str, purpose: str, group: Group, now: int) 
 
 def _linked(fan: Fan, member: Member) -> Told:
     told = member.told
-    link = tag_page(fan.base_url, told.registry, told.repository, told.tag) if told.tag else None
-    return replace(told, rule=member.rule, link=link)
+    before, after = (digest_page(fan.base_url, one) if is_digest(one) else None for one in (told.before, told.after))
+    return replace(told, rule=member.rule, link=_page(fan, told), before_link=before, after_link=after)
+
+
+def _page(fan: Fan, told: Told) -> str | None:
+    if told.deploy is not None:
+        return delivery_page(fan.base_url, told.deploy.delivery_id)
+    return tag_page(fan.base_url, told.registry, told.repository, told.tag) if told.tag else None
 
 
 def _link(destination: str, delivery_id: str, member: Member) -> Link:

@@ -1,0 +1,62 @@
+"""How deploys ended, as the channels of their rules are told (a second message: incoming webhooks can't edit theirs).
+
+A promise of it is written where a delivery ends, with the subject `delivery:ID:STATUS`; so each end is told once, also
+that of a deploy which failed and was sent again by hand.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from app.domain.changes import Change
+from app.domain.deliveries import Status
+from app.domain.origins import ASKING
+from app.domain.told import Deploy, Told
+from app.store import changes, deploys
+from app.store.deploys import EndedDeploy
+from app.store.engine import Connection
+from app.store.outbox import DELIVERY
+
+KINDS: Mapping[str, str] = {
+    Status.DELIVERED: "deployed",
+    Status.DEAD: "deploy-failed",
+    Status.SUPERSEDED: "deploy-superseded",
+}
+
+
+def tell_deploys(connection: Connection, subjects: Sequence[str]) -> dict[str, Told]:
+    """By subject, those whose delivery is there."""
+    asked = {subject: subject.removeprefix(DELIVERY).rpartition(":") for subject in subjects}
+    ends = deploys.ended(connection, {identity for identity, _, _status in asked.values()})
+    causes = changes.get(connection, [end.subject for end in ends.values() if end.subject])
+    told = {}
+    for subject, (identity, _, status) in asked.items():
+        if identity in ends:
+            end = ends[identity]
+            told[subject] = _told(subject, end, KINDS[status], causes.get(end.subject or ""))
+    return told
+
+
+def _told(subject: str, end: EndedDeploy, kind: str, cause: Change | None) -> Told:
+    """`cause`: the change that was deployed; None where an operator's word alone stands behind it."""
+    return Told(
+        change_id=subject,
+        kind=kind,
+        registry=end.registry,
+        repository=end.repository,
+        tag=end.tags[0] if end.tags else None,
+        before=end.before,
+        after=end.digest,
+        actor=cause.actor if cause else None,
+        origin=cause.order.origin if cause else ASKING,
+        time_ns=end.ended_ns,
+        rule=end.rule,
+        event_id=cause.order.event_id if cause else end.id,
+        link=None,
+        media_type=None,
+        deploy=Deploy(
+            trigger=end.destination.partition(":")[2],
+            delivery_id=end.id,
+            tries=end.tries,
+            detail=end.reason or end.last_detail or "",
+            also=end.tags[1:],
+        ),
+    )
