@@ -1,6 +1,7 @@
 """A real SMTP server on loopback, with a certificate of its own, that remembers what it was handed."""
 
 import ssl
+import warnings
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -66,16 +67,18 @@ class _Controller(Controller):
         self.owner = owner
 
     def factory(self) -> SMTP:
-        owner = self.owner
-        return SMTP(
-            owner,
-            hostname="mail.test",
-            tls_context=None if owner.implicit else owner.tls,
-            require_starttls=owner.tls is not None and not owner.implicit,
-            auth_required=owner.asks,
-            auth_require_tls=owner.tls is not None and not owner.implicit,
-            authenticator=_authenticate if owner.asks else None,
-        )
+        owner, offered = self.owner, None if self.owner.implicit else self.owner.tls
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # it sees no TLS where that is spoken from the start
+            return SMTP(
+                owner,
+                hostname="mail.test",
+                tls_context=offered,
+                require_starttls=offered is not None,
+                auth_required=owner.asks,
+                auth_require_tls=offered is not None,
+                authenticator=_authenticate if owner.asks else None,
+            )
 
     def _trigger_server(self) -> None:
         """Its first connection goes to the port that was free."""

@@ -91,7 +91,7 @@ class _Session(smtplib.SMTP):
             return Receipt(*next(iter(answers.values())), self.stage, refused)
         self.stage = "DATA"
         receipt = Receipt(*self.data(mail.content), self.stage, refused)
-        with suppress(smtplib.SMTPException):
+        with suppress(smtplib.SMTPException, OutboundError):  # it has been taken
             self.quit()
         return receipt
 
@@ -140,7 +140,10 @@ class _Session(smtplib.SMTP):
     def getreply(self) -> tuple[int, bytes]:
         if self.file is None and self.sock is not None:
             self.file = _Bounded(self.sock.makefile("rb"))
-        return super().getreply()
+        code, text = super().getreply()
+        if code < 200:
+            raise OutboundError(Fault.PROTOCOL, f"the answer to {self.stage} is not SMTP")
+        return code, text
 
 
 class _Bounded:

@@ -1,5 +1,6 @@
 """Where people are told: one shape a kind, chosen by `kind:`."""
 
+from email.errors import MessageError
 from email.headerregistry import Address
 from typing import Annotated, Literal, Self
 
@@ -16,7 +17,7 @@ def check_address(text: str) -> str:
     """`text` if mail can go to it, or come from it. Raises ValueError."""
     try:
         found = Address(addr_spec=text)
-    except (ValueError, IndexError, AttributeError):  # the standard library's parser raises them all
+    except (MessageError, ValueError, IndexError, AttributeError):  # the standard library's parser raises them all
         raise ValueError("write an address as name@example.com") from None
     if not (text.isascii() and text.isprintable() and found.username and found.domain):
         raise ValueError("write an address as name@example.com, in ASCII")

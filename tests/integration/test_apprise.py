@@ -16,6 +16,8 @@ from app.settings.channels import AppriseChannel
 from app.sinks import kinds
 from app.sinks.apprise import Apprise, AppriseError
 
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Apprise's own, of imghdr
+
 
 @pytest.fixture
 def door() -> Iterator[Door]:

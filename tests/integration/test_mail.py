@@ -147,7 +147,7 @@ def test_metadata_addresses_are_refused() -> None:
     [
         (b"", "timeout: timed out waiting for the answer to connection"),
         (b"220-more\r\n" * 100_000, "broken connection: the mail server broke off at connection"),
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "broken connection: the mail server broke off at connection"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "protocol: the answer to connection is not SMTP"),
     ],
 )
 def test_a_server_that_says_nothing_or_too_much_has_an_end(door: Door, says: bytes, reason: str) -> None:

@@ -124,7 +124,7 @@ def test_discord_gets_one_embed(discord: Discord) -> None:
     )
 
 
-OURS = re.compile(r"`[^`]+`|\[Details\]\(https?://[^\s()<>\\]+\)|\\[\\*_~`|<>\[\]@#]|\*\*")
+OURS = re.compile(r"`[^`]+`|\[(?:Details|[0-9a-f]{12})\]\(https?://[^\s()<>\\]+\)|\\[\\*_~`|<>\[\]@#]|\*\*")
 
 
 @given(change=TOLD)
