@@ -24,6 +24,8 @@ KINDS: Mapping[str, str] = {
 
 def tell_deploys(connection: Connection, subjects: Sequence[str]) -> dict[str, Told]:
     """By subject, those whose delivery is there."""
+    if not subjects:
+        return {}
     asked = {subject: subject.removeprefix(DELIVERY).rpartition(":") for subject in subjects}
     ends = deploys.ended(connection, {identity for identity, _, _status in asked.values()})
     causes = changes.get(connection, [end.subject for end in ends.values() if end.subject])

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from app.bootstrap import make_fan, make_sinks
 from app.domain.limits import Limit
 from app.outbound import Door
-from app.settings import ConfigurationError
+from app.settings import ConfigurationError, load
 from app.settings.channels import EmailChannel, SlackChannel
 from app.settings.sections import File
 from app.settings.yamlfile import read
@@ -79,3 +80,19 @@ def test_a_mistake_is_told(path: Path, channel: str, complaint: str) -> None:
 def test_a_line_break_in_an_address_is_refused(path: Path) -> None:
     with pytest.raises(ConfigurationError, match="write an address"):
         configured(path, 'kind: email, server: m, from: "a@example.com\\r\\nBcc: x@example.com", to: [b@example.com]')
+
+
+def test_what_leads_to_channels_knows_their_limits(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DATABASE_URL", "REDIS_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TAGTRAIL_DATA", str(path.parent / "data"))
+    monkeypatch.setenv("TAGTRAIL_CONFIG", str(path))
+    path.write_text(
+        'channels:\n  ops: {kind: slack, url: "${env:HOOK}", limit: 10/1m}\n'
+        '  dev: {kind: teams, url: "${env:HOOK}", follow_up: false}\n'
+    )
+    settings = load()
+    with Door() as door:
+        fan = make_fan(settings, make_sinks(settings, door))
+    assert fan.limits == {"channel:ops": Limit(10, 60 * 10**9)}
+    assert set(fan.following) == {"channel:ops"}

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tellings import MOVED, NOTICE, TOLD, told
 
-from app.domain.told import Notice, Told
+from app.domain.told import Deploy, Notice, Told
 from app.outbound import Door, MailServer, Url
 from app.sinks.discord import Discord
 from app.sinks.email import Email
@@ -220,3 +220,33 @@ def test_a_notice_is_told_everywhere(channels: list[Channel]) -> None:
         text = channel.notice(notice).body.decode().replace("\\\\_", "_")
         for part in ("destination.disabled", "trigger:web", "Nothing but failures for 3 days.", LINK):
             assert part in text
+
+
+# How a deploy ended
+
+FAILED = told(
+    kind="deploy-failed",
+    change_id="delivery:msg_7:dead",
+    deploy=Deploy("web-prod", "msg_7", 3, "HTTP 410", ("2", "2.1", "3", "4", "5", "6", "7")),
+)
+
+
+def test_the_end_of_a_deploy_says_what_and_how(mail: Email) -> None:
+    _found, text, _html = parsed(mail.render([FAILED]))
+    assert text.splitlines()[:2] == [
+        "deploy-failed registry.example:5000/shop/web:stable, 2, 2.1, 3, 4, 5 and 2 more tags",
+        "1b6ef1054860 → 9f86d081884c by trigger web-prod, 3 tries: HTTP 410",
+    ]
+
+
+def test_a_webhook_gets_the_end_as_data(channels: list[Channel]) -> None:
+    body = json.loads(channels[-1].render([FAILED]).body)
+    assert (body["type"], body["data"]["change_id"]) == ("tag.deploy-failed", "delivery:msg_7:dead")
+    assert body["data"]["deploy"] == {
+        "trigger": "web-prod",
+        "delivery_id": "msg_7",
+        "tries": 3,
+        "detail": "HTTP 410",
+        "also": ["2", "2.1", "3", "4", "5", "6", "7"],
+    }
+    assert "deploy" not in json.loads(channels[-1].render([MOVED]).body)["data"]
