@@ -16,13 +16,17 @@ def given() -> dict[str, str]:
 
 
 def links(page: Page[Any], **moments: int | None) -> dict[str, Any]:
-    """What a list's templates need to lead on: to older pages, and to all of it (`whole`: what the API is asked).
+    """What a list's templates need to lead on: to older pages, and to the whole list, which the API has.
 
-    `moments`: what the answer depends on, by parameter, in nanoseconds. Further pages name them: `2h` and what is not
-    said mean another moment by then.
+    `moments`: what the answer depends on, by parameter, in nanoseconds. Both name them: `2h` and what is not said mean
+    another moment by then.
     """
     same = {name: rfc3339_nano(time_ns) for name, time_ns in moments.items() if time_ns is not None}
-    older = {**given(), **same, "cursor": page.next} if page.next else None
-    whole = {name: value.strip() for name, value in given().items() if name != "limit"}
-    behind = "cursor" in request.args
-    return {"given": given(), "older": older, "behind": behind, "path": request.path, "whole": whole}
+    further = {name: value.strip() for name, value in given().items()} | same
+    return {
+        "given": given(),
+        "older": {**further, "cursor": page.next} if page.next else None,
+        "whole": {name: value for name, value in further.items() if name != "limit"},
+        "behind": "cursor" in request.args,
+        "path": request.path,
+    }

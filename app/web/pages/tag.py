@@ -1,4 +1,4 @@
-"""`/tag`: where a tag points, where it pointed at a moment, and its history; as it is known, or as it was known then."""
+"""`/tag`: where a tag points, where it pointed at a moment, and its history; as they are known, or were."""
 
 import time
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""`/`: the newest changes of all, or of those that are asked for; as they are known, or as they were known then."""
+"""`/`: the newest changes of all, or of those that are asked for; as they are known, or were."""
 
 from flask import render_template
 
