@@ -29,15 +29,27 @@ def client(engine: Engine, database_url: str, tmp_path: Path, monkeypatch: pytes
 
 def text_of(client: FlaskClient, address: str, status: int = 200) -> str:
     """What a reader sees, in one line."""
+    return shown_in(html_of(client, address, status))
+
+
+def html_of(client: FlaskClient, address: str, status: int = 200) -> str:
     answer = client.get(address)
     assert (answer.status_code, answer.mimetype) == (status, "text/html"), answer.text
-    body = answer.text.partition("<main")[2]
+    return answer.text
+
+
+def shown_in(html: str) -> str:
+    body = html.partition("<main")[2]
     shown = " ".join(unescape(re.sub("<[^>]*>", " ", re.sub("(?s)<form.*?</form>", "", body))).split())
     return re.sub(r" ([.,:;])(?= |$)", r"\1", shown)
 
 
 def links_of(client: FlaskClient, address: str) -> list[str]:
-    return [unescape(link) for link in re.findall('href="([^"]*)"', client.get(address).text)]
+    return links_in(client.get(address).text)
+
+
+def links_in(html: str) -> list[str]:
+    return [unescape(link) for link in re.findall('href="([^"]*)"', html)]
 
 
 def every_page(client: FlaskClient, address: str) -> list[str]:
@@ -45,8 +57,9 @@ def every_page(client: FlaskClient, address: str) -> list[str]:
     texts = []
     while address:
         assert len(texts) < 20
-        texts.append(text_of(client, address))
-        address = next((link for link in links_of(client, address) if "cursor=" in link), "")
+        html = html_of(client, address)
+        texts.append(shown_in(html))
+        address = next((link for link in links_in(html) if "cursor=" in link), "")
     return texts
 
 
