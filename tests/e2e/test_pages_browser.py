@@ -322,15 +322,15 @@ def test_an_auditor_asks(tab: Tab) -> None:
     card = asking(tab, "What changed between two moments?")
     card.get_by_role("button").click()
     assert tab.url.endswith("/ask"), "the first moment must be filled in"
-    card.get_by_label("First moment").fill("2026-05-09T09:47:05Z")
-    card.get_by_label("Repository").fill("shop/*")
+    card.get_by_role("textbox", name="First moment").fill("2026-05-09T09:47:05Z")
+    card.get_by_role("textbox", name="Repository").fill("shop/*")
     card.get_by_role("button").click()
     assert "since=2026-05-09T09" in tab.url
     assert tab.locator("ol.diff .tag").all_inner_texts()[1:] == [":old", ":stable"]
     card = asking(tab, "Where did tags point at a moment?")
-    card.get_by_label("Tag").fill("*able")
-    card.get_by_label("At", exact=True).fill("2026-05-09T09:48:25Z")
-    card.get_by_label("As it was known at").fill("2026-05-11")
+    card.get_by_role("textbox", name="Tag").fill("*able")
+    card.get_by_role("textbox", name="At", exact=True).fill("2026-05-09T09:48:25Z")
+    card.get_by_role("textbox", name="As it was known at").fill("2026-05-11")
     card.get_by_role("button").click()
     assert "Only what Tagtrail had received by then counts" in tab.locator("p.known").inner_text()
     assert tab.locator("ol.moments a.digest").inner_text() == "b" * 12
@@ -340,7 +340,7 @@ def test_an_auditor_asks(tab: Tab) -> None:
     tab.locator("ol.pulls a.digest").first.click()
     assert tab.locator("h1").inner_text() == TWINS[0]
     card = asking(tab, "Who pushed a digest, who pulls it, and which tags had it?")
-    card.get_by_label("Digest").fill("abcdef1")
+    card.get_by_role("textbox", name="Digest").fill("abcdef1")
     card.get_by_role("button").click()
     assert tab.locator("h1").inner_text() == TWINS[1]
 
