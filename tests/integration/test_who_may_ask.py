@@ -105,6 +105,13 @@ DECISIONS: Mapping[tuple[str, str], Route] = {
         "/api/v1/events/2/raw", Role.READ, "/api/v1/events/1/raw", "/api/v1/events/999/raw"
     ),
     ("GET", "/"): Route("/"),
+    ("GET", "/ask"): Route("/ask"),
+    ("GET", "/moments"): Route("/moments?known_at=now"),
+    ("GET", "/diff"): Route("/diff?since=2026-01-01&known_at=now&repository=**"),
+    ("GET", "/pulls"): Route("/pulls"),
+    ("GET", "/digests"): Route(
+        f"/digests?digest={B[:15]}", Role.READ, f"/digests?digest={C[:15]}", f"/digests?digest={NO_DIGEST[:15]}"
+    ),
     ("GET", "/live"): Route("/live?after=0"),
     ("GET", "/tag"): Route(
         f"/tag?{_tag('shop/web')}&at=now", Role.READ, f"/tag?{_tag('secret/vault')}&at=now",
@@ -263,6 +270,20 @@ def test_a_page_leads_nobody_to_where_his_scope_does_not_reach(house: House) -> 
     for address in ("/origins", "/quarantine"):
         assert f'href="{address}"' in house.ask("GET", "/", "read").text
         assert f'href="{address}"' not in house.ask("GET", "/", "read of the shop").text
+
+
+def test_a_question_asked_in_any_way_stays_in_scope(house: House) -> None:
+    for address in (
+        "/moments", "/diff?since=2026-01-01", "/pulls?stale=1", "/?known_at=now&repository=**", "/?moved_releases=1",
+        f"/tag?{_tag('shop/web')}&known_at=now", f"/digests?digest={B}", f"/pulls?digest={C}", "/pulls?actor=mallory",
+        "/moments?repository=secret/*", "/diff?since=2026-01-01&repository=secret/vault&known_at=now",
+    ):
+        seen = house.ask("GET", address, "read of the shop").text.partition("<main")[2]
+        whole = house.ask("GET", address, "read").text.partition("<main")[2]
+        lines = [re.findall('(?s)<li.*?</li>', text) for text in (seen, whole)]
+        assert not [line for line in lines[0] for secret in SECRETS if secret in line], address
+        assert len(lines[0]) <= len(lines[1])
+    assert "secret/vault" in house.ask("GET", "/pulls", "read").text
 
 
 def test_redelivering_makes_it_due(house: House) -> None:

@@ -22,7 +22,7 @@ def page(services: Services) -> str:
     asked = QuarantineParameters.read(blank_is_absent=True)
     with reading(services.engine) as connection:
         found = quarantine.page(connection, scope(), asked.filter(), asked.paging)
-    return render_template("quarantine.html", lines=found.items, reasons=REASONS, **links(found))
+    return render_template("quarantine.html", asked=asked, lines=found.items, reasons=REASONS, **links(found))
 
 
 def one(services: Services, identity: str) -> str:
