@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import POLICY, PROD, B, an_event, envelope, moment, take_in
+from builders import HOST, POLICY, PROD, B, an_event, envelope, moment, take_in
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
@@ -145,6 +145,15 @@ def test_what_was_put_back_may_not_be_missing_again_until_it_is_cut_again(
     monkeypatch.setattr(retain, "PUT_BACK_STAYS_NS", -DAY_NS)
     assert [str(one.seqs) for one in retain.cut(told, keeping, "x")] == ["2-3,5"]
     assert findings(told, KEY) == []
+
+
+def test_the_first_word_of_a_repository_may_have_been_taken_out(engine: Engine, keeping: Keeping) -> None:
+    take_in(engine, an_event(action="pull"), an_event(second=3), an_event(action="pull", repository="pulled"))
+    retain.cut(engine, keeping, "x")
+    assert findings(engine, KEY) == []
+    with writing(engine) as connection:
+        connection.execute(update(schema.repositories).values(first_seq=2))
+    assert findings(engine, KEY) == [f"repositories {HOST}/pulled: added"]
 
 
 def test_what_was_told_again_since_is_not_put_back_beside_it(told: Engine, keeping: Keeping) -> None:
