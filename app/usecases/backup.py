@@ -174,7 +174,10 @@ def _refuse_used(databases: Mapping[str, Engine]) -> None:
 def _check(tar: tarfile.TarFile, data: Path) -> None:
     for name, tables in _contents(tar).tables.items():
         for table, wanted in tables.items():
-            if hashlib.file_digest(_next(tar, f"{name}/{table}.jsonl"), "sha256").hexdigest() != wanted.sha256:
+            digest = hashlib.sha256()
+            for line in _next(tar, f"{name}/{table}.jsonl"):
+                digest.update(line)
+            if digest.hexdigest() != wanted.sha256:
                 raise BackupError(f"{name}/{table} is not what was packed; nothing was restored")
     while member := tar.next():
         if (place := data / _inside(member)).exists():
@@ -239,6 +242,8 @@ def _counted(
 def _restore_files(tar: tarfile.TarFile, data: Path) -> None:
     while member := tar.next():
         place, file = data / _inside(member), tar.extractfile(member)
+        if file is None:
+            continue
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
             shutil.copyfileobj(file, target)
