@@ -10,8 +10,8 @@ Signed (Ed25519) are these bytes:
 
 import base64
 import binascii
-from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Self
@@ -57,6 +57,25 @@ class Runs:
             else:
                 merged.append((first, last))
         return cls(tuple(merged))
+
+    def without(self, other: "Runs") -> "Runs":
+        kept: list[tuple[int, int]] = []
+        for first, last in self.runs:
+            at = first
+            for begin, end in other._touching(first, last):
+                if at < begin:
+                    kept.append((at, begin - 1))
+                at = end + 1
+            if at <= last:
+                kept.append((at, last))
+        return Runs(tuple(kept))
+
+    def _touching(self, first: int, last: int) -> tuple[tuple[int, int], ...]:
+        low = bisect_left(self.runs, first, key=lambda run: run[1])
+        return self.runs[low : bisect_right(self.runs, last, key=lambda run: run[0])]
+
+    def __iter__(self) -> Iterator[int]:
+        return (number for first, last in self.runs for number in range(first, last + 1))
 
     def __str__(self) -> str:
         return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in self.runs)
@@ -104,6 +123,15 @@ class Cut:
             raise ValueError(f"not a cut: {error}") from None
 
 
-def proven(cuts: Sequence[Cut], keys: Sequence[PublicKey]) -> Runs:
-    """The rows that may be missing: those of cuts that one of `keys` has signed."""
-    return Runs.union(cut.seqs for cut in cuts if any(key.proves(cut.signature, cut.statement) for key in keys))
+def taken_out(log: Iterable[Cut | Runs], keys: Sequence[PublicKey]) -> Runs:
+    """The rows that may be missing, after `log`: cuts, and the rows that were put back, the oldest first.
+
+    Only cuts that one of `keys` has signed count.
+    """
+    cuts: list[Runs] = []
+    for one in log:
+        if isinstance(one, Runs):
+            cuts = [Runs.union(cuts).without(one)]
+        elif any(key.proves(one.signature, one.statement) for key in keys):
+            cuts.append(one.seqs)
+    return Runs.union(cuts)

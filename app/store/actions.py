@@ -63,6 +63,15 @@ def last_of(connection: Connection, verb: str) -> Recorded | None:
 
 def _recorded(connection: Connection, query: Any) -> list[Recorded]:
     return [
-        Recorded(row.actor, row.verb, row.subject, json.loads(row.detail), row.seq, row.time_ns)
+        Recorded(row.actor, row.verb, row.subject, read(row.detail), row.seq, row.time_ns)
         for row in connection.execute(query)
     ]
+
+
+def read(detail: str) -> Mapping[str, Any]:
+    """What was kept as JSON; nothing, where somebody wrote something else in its place: verifying names that row."""
+    try:
+        found = json.loads(detail)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

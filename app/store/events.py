@@ -48,6 +48,10 @@ def received_at(connection: Connection, origin: str, event_id: str) -> int | Non
     return connection.execute(query).scalar_one_or_none()
 
 
+def is_there(connection: Connection, seq: int) -> bool:
+    return connection.execute(select(events.c.seq).where(events.c.seq == seq)).first() is not None
+
+
 def place(connection: Connection, origin: str, event_id: str) -> tuple[int, int]:
     """(when a stored event was received, its seq)."""
     query = select(events.c.received_ns, events.c.seq).where(events.c.origin == origin, events.c.event_id == event_id)

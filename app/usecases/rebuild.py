@@ -35,7 +35,7 @@ def rebuild(engine: Engine, actor: str, progress: Callable[[int, int], None], *,
     for done, name in enumerate(names, 1):
         found = _fold(engine, name, None if dry_run else _put_right)
         findings += found.findings
-        if found.no_changes or found.no_tags:
+        if found.no_changes or found.no_tags or found.is_untold:
             strays.append(name)
         progress(done, len(names))
     if not dry_run:
@@ -68,11 +68,15 @@ def _put_right(connection: Connection, found: Differences) -> None:
     changes.remove(connection, found.changes)
     changes.write(connection, [(change, kept[change.id]) for change in found.changes.values()])
     tags.save(connection, found.tags)
+    if found.first is not None:
+        repositories.put(connection, found.name, found.first)
 
 
 def _remove_strays(connection: Connection, found: Differences) -> None:
     changes.remove(connection, found.no_changes)
     tags.remove(connection, found.no_tags)
+    if found.is_untold:
+        repositories.remove(connection, found.name)
 
 
 def _recalled(connection: Connection, lost: Sequence[Change]) -> dict[str, Remembered]:

@@ -75,9 +75,7 @@ def _before(connection: Connection, keeping: Keeping) -> dict[str, int]:
 
 
 def _put_back(connection: Connection) -> Runs:
-    since_ns = now_ns(connection) - PUT_BACK_STAYS_NS
-    found = actions.all_of(connection, RESTORED)
-    return Runs.union(Runs.parse(one.detail["seqs"]) for one in found if one.time_ns >= since_ns)
+    return retention.put_back_since(connection, now_ns(connection) - PUT_BACK_STAYS_NS)
 
 
 def _write(place: Path, lines: list[bytes]) -> str:

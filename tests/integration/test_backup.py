@@ -146,8 +146,9 @@ def _repacked(source: Path, target: Path, name: str, change: Any) -> None:
     [
         ("audit/events.jsonl", lambda content: content.replace(b"shop/web", b"shop/wob", 1), "not what was packed"),
         ("audit/events.jsonl", lambda content: content[: content.rindex(b"[")], "not what was packed"),
-        ("audit/events.jsonl", lambda content: content + content[: content.index(b"]") + 1], "damaged"),
+        ("audit/events.jsonl", lambda content: content + content[: content.index(b"]") + 1], "not what was packed"),
         ("audit/events.jsonl", lambda content: None, "is missing"),
+        ("journal/journal_head.jsonl", lambda content: content.replace(b"1", b"2", 1), "not what was packed"),
         ("tagtrail.json", lambda content: content[:-5], "damaged"),
         ("tagtrail.json", lambda content: content.replace(b'"format": 1', b'"format": 2'), "format 2"),
         ("tagtrail.json", lambda content: content.replace(b'"revision": "0', b'"revision": "9'), "is newer"),
@@ -163,9 +164,9 @@ def test_what_is_damaged_is_put_nowhere(  # noqa: PLR0917 - fixtures and paramet
     assert why in run("restore", str(tmp_path / "damaged.tar.gz"), status=1).output
     restored = make_engine(url)
     with reading(restored) as connection:
-        tables = connection.dialect.get_table_names(connection)
-        assert "events" not in tables or connection.execute(select(schema.events)).all() == []
+        assert connection.dialect.get_table_names(connection) == []
     restored.dispose()
+    assert [path.name for path in (tmp_path / "elsewhere").rglob("*") if not path.name.startswith("journal.db")] == []
 
 
 @pytest.mark.parametrize("content", [b"", b"no tar", b"\x1f\x8b\x08\x00"])
@@ -185,3 +186,37 @@ def test_a_database_that_is_behind_is_migrated_first(
     old.dispose()
     monkeypatch.setenv("DATABASE_URL", url)
     assert "first: tagtrail migrate" in run("backup", "kept.tar.gz", status=1).output
+
+
+def test_a_backup_does_not_go_where_it_would_be_packed_itself(story: Engine, data: Path) -> None:
+    assert "outside" in run("backup", str(data / "kept.tar.gz"), status=1).output
+    (data / "archive").mkdir()
+    (data / "archive" / ".events-1-2.jsonl.gz.77").write_text("half")
+    run("backup", "kept.tar.gz")
+    with tarfile.open("kept.tar.gz") as tar:
+        assert [name for name in tar.getnames() if "/." in name] == []
+
+
+def test_one_that_was_stopped_can_be_begun_again(
+    story: Engine, data: Path, empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of its transaction is there, but the tables are."""
+    run("backup", "kept.tar.gz")
+    before = rows(story)
+    restored = make_engine(empty_url)
+    upgrade(restored)
+    _here(monkeypatch, tmp_path / "elsewhere", empty_url)
+    run("restore", str(tmp_path / "kept.tar.gz"))
+    assert rows(restored) == before
+    restored.dispose()
+
+
+def test_files_that_are_there_are_not_overwritten(
+    story: Engine, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("backup", "kept.tar.gz")
+    _here(monkeypatch, tmp_path / "elsewhere", f"sqlite:///{tmp_path}/restored.db")
+    (tmp_path / "elsewhere" / "access.token").write_text("another")
+    assert "is there already" in run("restore", str(tmp_path / "kept.tar.gz"), status=1).output
+    (tmp_path / "elsewhere" / "access.token").unlink()
+    run("restore", str(tmp_path / "kept.tar.gz"))

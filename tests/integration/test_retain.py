@@ -2,9 +2,10 @@
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import pytest
-from builders import B, an_event, moment, take_in
+from builders import HOST, POLICY, PROD, B, an_event, envelope, moment, take_in
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,11 +13,13 @@ from sqlalchemy import Engine, delete, select, update
 
 from app.cli import main
 from app.domain.checkpoints import SigningKey
-from app.domain.cuts import CUT, Cut, Runs, proven
+from app.domain.cuts import CUT, Cut, Runs, taken_out
 from app.domain.times import SECOND_NS
+from app.envelopes import Received, parse
 from app.store import actions, schema
 from app.store.engine import reading, writing
 from app.usecases import retain
+from app.usecases.ingest import Parcel, ingest
 from app.usecases.retain import ArchiveError, Keeping
 from app.usecases.verify import Trust, verify
 
@@ -129,6 +132,70 @@ def test_what_was_changed_goes_nowhere(told: Engine, keeping: Keeping, change: o
     assert seqs(told) == [1, 4, 6, 7]
 
 
+def test_what_was_put_back_may_not_be_missing_again_until_it_is_cut_again(
+    told: Engine, keeping: Keeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (cut,) = retain.cut(told, keeping, "x")
+    retain.put_back(told, keeping.folder / cut.archive, "os:ann")
+    with writing(told) as connection:
+        connection.execute(delete(schema.events).where(schema.events.c.seq == 5))
+    assert findings(told, KEY) == ["events 5: removed"]
+    retain.put_back(told, keeping.folder / cut.archive, "os:ann")
+    assert findings(told, KEY) == []
+    monkeypatch.setattr(retain, "PUT_BACK_STAYS_NS", -DAY_NS)
+    assert [str(one.seqs) for one in retain.cut(told, keeping, "x")] == ["2-3,5"]
+    assert findings(told, KEY) == []
+
+
+def test_the_first_word_of_a_repository_may_have_been_taken_out(engine: Engine, keeping: Keeping) -> None:
+    take_in(engine, an_event(action="pull"), an_event(second=3), an_event(action="pull", repository="pulled"))
+    retain.cut(engine, keeping, "x")
+    assert findings(engine, KEY) == []
+    with writing(engine) as connection:
+        connection.execute(update(schema.repositories).values(first_seq=2))
+    assert findings(engine, KEY) == [f"repositories {HOST}/pulled: added"]
+
+
+def test_what_was_told_again_since_is_not_put_back_beside_it(told: Engine, keeping: Keeping) -> None:
+    again = an_event(action="pull")
+    take_in(told, again)
+    (cut,) = retain.cut(told, keeping, "x")
+    take_in(told, again)
+    assert retain.put_back(told, keeping.folder / cut.archive, "x") == 3
+    assert seqs(told) == [1, 2, 3, 4, 5, 6, 7, 10]
+    assert findings(told, KEY) == []
+
+
+def test_archives_that_were_joined_go_back_once(told: Engine, keeping: Keeping) -> None:
+    (cut,) = retain.cut(told, keeping, "x")
+    file = keeping.folder / cut.archive
+    file.write_bytes(file.read_bytes() * 2)
+    assert retain.put_back(told, file, "x") == 3
+    assert findings(told) == []
+
+
+def test_an_archive_of_many_runs_goes_back_and_stays(engine: Engine, keeping: Keeping) -> None:
+    """SQLite takes no condition of more than a thousand parts."""
+    pairs = ((an_event(action="pull"), an_event(tag=f"t{number}")) for number in range(1100))
+    told_at_once(engine, *(event for pair in pairs for event in pair))
+    (cut,) = retain.cut(engine, keeping, "x")
+    assert len(cut.seqs.runs) == 1100
+    retain.put_back(engine, keeping.folder / cut.archive, "x")
+    assert retain.due(engine, keeping) == 0
+    assert retain.cut(engine, keeping, "x") == []
+
+
+def test_a_cut_whose_words_were_spoilt_is_named(told: Engine, keeping: Keeping) -> None:
+    retain.cut(told, keeping, "x")
+    with writing(told) as connection:
+        connection.execute(update(schema.actions).values(detail="no json"))
+    assert findings(told, KEY) == ["events 2: removed"]
+
+
+def told_at_once(engine: Engine, *events: dict[str, Any]) -> None:
+    ingest(engine, [Parcel(PROD, parse(PROD.kind, Received(envelope(*events))), moment(0))], POLICY)
+
+
 def run(*arguments: str, status: int = 0) -> Result:
     result = CliRunner().invoke(main, list(arguments))
     assert result.exit_code == status, result.output
@@ -163,6 +230,8 @@ def test_runs_are_sets(one: set[int], other: set[int]) -> None:
     assert len(runs) == len(one)
     assert Runs.parse(str(runs)) == runs
     assert Runs.union([runs, Runs.of(other)]) == Runs.of(one | other)
+    assert runs.without(Runs.of(other)) == Runs.of(one - other)
+    assert set(runs) == one
 
 
 @given(st.text(alphabet="0123456789,-x ", max_size=12))
@@ -175,7 +244,7 @@ def test_strange_runs_are_refused_or_read_as_written(text: str) -> None:
 
 def test_only_a_signature_of_ours_proves_a_cut() -> None:
     cut = Cut(Runs.of([1, 2]), "a", "00").signed(KEY)
-    assert str(proven([cut], [KEY.public])) == "1-2"
+    assert str(taken_out([cut], [KEY.public])) == "1-2"
     other = Cut(Runs.of([1, 2, 3]), "a", "00", cut.key, cut.signature)
-    assert str(proven([other], [KEY.public])) == ""
+    assert str(taken_out([other], [KEY.public])) == ""
     assert Cut.read("a", cut.detail) == cut
