@@ -3,32 +3,79 @@
 import base64
 import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, false, func, insert, not_, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    not_,
+    select,
+    tuple_,
+)
 
 from app.domain.chain import differing
 from app.domain.cuts import CUT, Cut, Runs
+from app.domain.times import parse_rfc3339
 from app.store import actions, links
-from app.store.schema import events
+from app.store.events import NEWS
+from app.store.outbox import EVENT, RESOLVE
+from app.store.schema import events, outbox
+from app.store.schema.base import Big
 
 _PARAMETERS = 500
 
 
-def _due(before_ns: Mapping[str, int], but: Runs) -> list[ColumnElement[bool]]:
-    """Received before the moment of its action, reaching no tag, and not one of `but`."""
-    old = [and_(events.c.action == action, events.c.received_ns < moment) for action, moment in before_ns.items()]
-    kept = [not_(events.c.seq.between(first, last)) for first, last in but.runs]
-    return [events.c.scope.is_(None), or_(false(), *old), *kept]
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Events of one action that reach no tag, happened and were received before a moment, and are none of `but`."""
+
+    action: str
+    before_ns: int
+    but: Runs
+
+    @property
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The action is said to the letter, or the index of pulls alone would not lead to them."""
+        kept = [not_(events.c.seq.between(first, last)) for first, last in self.but.runs]
+        return [
+            events.c.action == bindparam("action", self.action, literal_execute=True),
+            events.c.time_ns < self.before_ns,
+            events.c.received_ns < self.before_ns,
+            *_free(self.action),
+            *kept,
+        ]
 
 
-def count(connection: Connection, before_ns: Mapping[str, int], but: Runs) -> int:
-    return connection.execute(select(func.count()).select_from(events).where(*_due(before_ns, but))).scalar_one()
+def _free(action: str) -> list[ColumnElement[bool]]:
+    """No history needs it, and no promise: neither one about it, nor one to ask where a tag points that it moved on."""
+    free = [events.c.scope.is_(None), events.c.seq.not_in(_promised())]
+    if action in NEWS:
+        waiting, names = events.alias("waiting"), ("registry", "repository", "tag")
+        asked = select(*(waiting.c[name] for name in names)).where(waiting.c.seq.in_(_promised(RESOLVE)))
+        free.append(tuple_(events.c.registry, events.c.repository, func.coalesce(events.c.tag, "")).not_in(asked))
+    return free
 
 
-def oldest(connection: Connection, before_ns: Mapping[str, int], but: Runs, most: int) -> dict[int, bytes]:
+def _promised(lanes: str = "") -> Select[tuple[int]]:
+    """The seqs of events that promises of the lanes that begin with `lanes` are about."""
+    seq = cast(func.substr(outbox.c.subject, len(EVENT) + 1), Big)
+    return select(seq).where(outbox.c.subject.startswith(EVENT), outbox.c.lane.startswith(lanes))
+
+
+def count(connection: Connection, due: Due) -> int:
+    return connection.execute(select(func.count()).select_from(events).where(*due.conditions)).scalar_one()
+
+
+def oldest(connection: Connection, due: Due, most: int) -> dict[int, bytes]:
     """By seq, the lines of the oldest rows that are due."""
-    query = select(events).where(*_due(before_ns, but)).order_by(events.c.seq).limit(most)
+    query = select(events).where(*due.conditions).order_by(events.c.time_ns, events.c.seq).limit(most)
     return {row.seq: line(dict(row._mapping)) for row in connection.execute(query)}
 
 
@@ -49,10 +96,10 @@ def read(text: bytes) -> dict[str, Any]:
     return row | {"raw": base64.b64decode(row["raw"], validate=True)}
 
 
-def take_out(connection: Connection, seqs: Sequence[int]) -> int:
-    """Delete events; how many there were."""
+def take_out(connection: Connection, action: str, seqs: Collection[int]) -> int:
+    """Delete events of an action that nothing needs; how many there were."""
     return sum(
-        connection.execute(delete(events).where(events.c.seq.in_(part), events.c.scope.is_(None))).rowcount
+        connection.execute(delete(events).where(events.c.seq.in_(part), *_free(action))).rowcount
         for part in _parts(seqs)
     )
 
@@ -87,6 +134,13 @@ def cuts(connection: Connection) -> list[Cut]:
         except ValueError:
             continue
     return found
+
+
+def kept_since(connection: Connection, action: str) -> int | None:
+    """Since when events of `action` are complete; None if none was ever taken out."""
+    of_action = json.dumps({"action": action})[1:-1]
+    last = actions.last_of(connection, CUT, of_action)
+    return None if last is None else parse_rfc3339(str(last.detail["since"]))
 
 
 def _parts(seqs: Collection[int]) -> list[list[int]]:
