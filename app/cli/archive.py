@@ -31,7 +31,10 @@ def list_(context: Context, as_json: bool) -> None:
     """Every cut that was made, the oldest first."""
     with asking(context) as connection:
         found = retention.cuts(connection)
-    rows = [{"archive": one.archive, "action": one.action, "rows": len(one.seqs), "sha256": one.sha256, "key": one.key} for one in found]
+    rows = [
+        {"archive": one.archive, "action": one.action, "rows": len(one.seqs), "sha256": one.sha256, "key": one.key}
+        for one in found
+    ]
     if as_json:
         print_json([plain(row) for row in rows])
     else:

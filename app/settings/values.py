@@ -27,7 +27,7 @@ FOREVER = "forever"
 
 
 def _kept(text: object) -> int | None:
-    span = None if text == FOREVER else parse_duration(text if isinstance(text, int) else str(text))
+    span = None if text == FOREVER else parse_duration(str(text))
     if span == 0:
         raise ValueError("what is not kept at all can't be asked for; to store none of it, say ignore: of its origin")
     return span

@@ -3,21 +3,33 @@
 import gzip
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from builders import B, an_event, moment, take_in
+from acting import Stage
+from builders import HOST, PROD, B, an_event, envelope, moment, take_in
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
+from listener import Listener, Reply
+from pydantic import ValidationError
 from sqlalchemy import Engine, delete, select, update
 
 from app.cli import main
 from app.domain.checkpoints import SigningKey
 from app.domain.cuts import CUT, Cut, Runs, proven
 from app.domain.times import SECOND_NS
-from app.store import actions, schema
-from app.store.engine import reading, writing
+from app.envelopes import Received, parse
+from app.outbound import Door
+from app.remote.client import RemoteRegistry
+from app.remote.image import MANIFEST
+from app.settings.sections import File
+from app.store import actions, outbox, retention, schema
+from app.store.engine import now_ns, reading, writing
 from app.usecases import retain
+from app.usecases.fan_out import Fan, fan_out
+from app.usecases.ingest import Parcel, Policy, ingest
+from app.usecases.resolve import resolve
 from app.usecases.retain import ArchiveError, Keeping
 from app.usecases.verify import Trust, verify
 
@@ -72,6 +84,130 @@ def test_what_came_lately_stays(engine: Engine, keeping: Keeping, monkeypatch: p
     monkeypatch.setattr(retain, "now_ns", lambda _connection: moment(50) + DAY_NS)
     retain.cut(engine, keeping, "x")
     assert seqs(engine) == [2]
+
+
+# What somebody waits for
+
+
+def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """So long after now, as far as retention knows."""
+    monkeypatch.setattr(retain, "now_ns", lambda connection: now_ns(connection) + round(seconds * SECOND_NS))
+
+
+def promises(engine: Engine) -> list[str]:
+    with reading(engine) as connection:
+        return list(connection.execute(select(schema.outbox.c.subject).order_by(schema.outbox.c.id)).scalars())
+
+
+def test_a_push_whose_digest_is_being_asked_for_stays_until_it_is_known(
+    engine: Engine, keeping: Keeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later(monkeypatch, 90_000)
+    with Door() as door, Listener([Reply(503)]) as listener:
+        stage = Stage(engine, door, listener, rules=[])
+        stage.happen(digest=None)
+        stage.happen(digest=None, tag=None)
+        remote = RemoteRegistry(door, listener.url)
+        for _ in range(2):
+            make_due(engine)
+            resolve(engine, HOST, remote, stage.policy)
+            retain.cut(engine, keeping, "x")
+        assert (seqs(engine), promises(engine)) == ([1], ["event:1"])
+        listener.reply(Reply(200, {"Docker-Content-Digest": B, "Content-Type": MANIFEST, "Content-Length": "7"}))
+        make_due(engine)
+        resolve(engine, HOST, remote, stage.policy)
+    with reading(engine) as connection:
+        assert connection.execute(select(schema.tags.c.digest)).scalars().all() == [B]
+    assert promises(engine)[0] != "event:1"
+    retain.cut(engine, keeping, "x")
+    assert 1 not in seqs(engine), "nobody needs it any more"
+    assert findings(engine, KEY) == []
+
+
+def make_due(engine: Engine) -> None:
+    with writing(engine) as connection:
+        connection.execute(update(schema.outbox).values(not_before_ns=0))
+
+
+def test_what_says_that_a_tag_moved_on_stays_while_an_older_push_of_it_waits(
+    engine: Engine, keeping: Keeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or what the registry says now would be taken for what it had when the older push was made."""
+    take_in(
+        engine,
+        an_event(second=1, digest=None), an_event(second=2, digest=None),
+        an_event(second=3, digest=None, tag="other"), an_event(second=4, tag=None),
+    )
+    with writing(engine) as connection:
+        connection.execute(delete(schema.outbox).where(schema.outbox.c.subject != "event:1"))
+    later(monkeypatch, 90_000)
+    retain.cut(engine, keeping, "x")
+    assert seqs(engine)[:2] == [1, 2], "3 is another tag's, 4 none's"
+    assert 3 not in seqs(engine)
+    assert 4 not in seqs(engine)
+
+
+def test_a_pull_that_a_rule_may_tell_of_stays_until_it_did(engine: Engine, keeping: Keeping) -> None:
+    reading_ = parse(PROD.kind, Received(envelope(an_event(action="pull"), an_event(action="pull"))))
+    ingest(engine, [Parcel(PROD, reading_, moment(100_000))], Policy(3600 * SECOND_NS, pulls_fan_out=True))
+    with writing(engine) as connection:
+        connection.execute(delete(schema.outbox).where(schema.outbox.c.subject == "event:2"))
+    retain.cut(engine, keeping, "x")
+    assert seqs(engine)[0] == 1
+    assert 2 not in seqs(engine)
+    fan_out(engine, Fan([], {}, "", 1))
+    retain.cut(engine, keeping, "x")
+    assert 1 not in seqs(engine)
+
+
+def test_what_is_promised_while_it_is_archived_stays(
+    told: Engine, keeping: Keeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = retain._write
+
+    def meanwhile(*told_of: Any) -> str:
+        with writing(told) as connection:
+            outbox.add(connection, outbox.FAN_OUT, ["event:5"], 0)
+        return written(*told_of)
+
+    monkeypatch.setattr(retain, "_write", meanwhile)
+    with pytest.raises(ArchiveError, match="nothing was cut"):
+        retain.cut(told, keeping, "x")
+    assert seqs(told) == [1, 2, 3, 4, 5, 6, 7]
+
+
+# From when on it is complete
+
+
+def test_it_is_known_since_when_pulls_are_complete(
+    engine: Engine, keeping: Keeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By when they happened: neither what came late nor what a fast clock sent is missing behind that moment."""
+    since = moment(1000)
+    for second, received in ((10, 20), (999, 999), (990, 1001), (1001, 998), (1002, 1003)):
+        take_in(engine, an_event(second=second, action="pull"), received=received)
+    with reading(engine) as connection:
+        assert retention.kept_since(connection, "pull") is None
+    for moment_ns in (since, since - 500 * SECOND_NS):
+        monkeypatch.setattr(retain, "now_ns", lambda _connection, at=moment_ns: at + DAY_NS)
+        retain.cut(engine, keeping, "x")
+        take_in(engine, an_event(second=100, action="pull"), received=101)
+    with reading(engine) as connection:
+        assert retention.kept_since(connection, "pull") == since, "what is gone is gone"
+        assert retention.kept_since(connection, "push") is None
+        columns = (schema.events.c.time_ns, schema.events.c.received_ns)
+        left = connection.execute(select(*columns).where(schema.events.c.action == "pull")).all()
+    assert sorted((row.time_ns - moment(0)) // SECOND_NS for row in left) == [100, 990, 1001, 1002]
+
+
+def test_pulls_stay_90_days_and_all_else_for_ever_unless_told_otherwise() -> None:
+    day = 86_400 * SECOND_NS
+    assert File().spans == {"pull": 90 * day}
+    assert File(keep={"mount": "365d"}).spans == {"pull": 90 * day, "mount": 365 * day}
+    assert File(keep={"pull": "forever", "mount": "1h30m"}).spans == {"mount": 5400 * SECOND_NS}
+    for wrong in ("0s", "soon", "-1d", "", None, True):
+        with pytest.raises(ValidationError):
+            File(keep={"pull": wrong})
 
 
 def test_a_signed_cut_is_no_finding_and_nothing_else_may_be_missing(told: Engine, keeping: Keeping) -> None:
