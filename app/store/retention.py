@@ -55,7 +55,7 @@ class Due:
 
 def _free(action: str) -> list[ColumnElement[bool]]:
     """No history needs it, and no promise: neither one about it, nor one to ask where a tag points that it moved on."""
-    free = [events.c.scope.is_(None), events.c.seq.not_in(_promised())]
+    free: list[ColumnElement[bool]] = [events.c.scope.is_(None), events.c.seq.not_in(_promised())]
     if action in NEWS:
         waiting, names = events.alias("waiting"), ("registry", "repository", "tag")
         asked = select(*(waiting.c[name] for name in names)).where(waiting.c.seq.in_(_promised(RESOLVE)))
@@ -63,7 +63,7 @@ def _free(action: str) -> list[ColumnElement[bool]]:
     return free
 
 
-def _promised(lanes: str = "") -> Select[tuple[int]]:
+def _promised(lanes: str = "") -> Select[Any]:
     """The seqs of events that promises of the lanes that begin with `lanes` are about."""
     seq = cast(func.substr(outbox.c.subject, len(EVENT) + 1), Big)
     return select(seq).where(outbox.c.subject.startswith(EVENT), outbox.c.lane.startswith(lanes))

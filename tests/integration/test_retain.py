@@ -13,12 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from listener import Listener, Reply
 from pydantic import ValidationError
+from reading_app import client_of
 from sqlalchemy import Engine, delete, select, update
 
 from app.cli import main
 from app.domain.checkpoints import SigningKey
 from app.domain.cuts import CUT, Cut, Runs, proven
-from app.domain.times import SECOND_NS
+from app.domain.times import SECOND_NS, rfc3339
 from app.envelopes import Received, parse
 from app.outbound import Door
 from app.remote.client import RemoteRegistry
@@ -200,6 +201,19 @@ def test_it_is_known_since_when_pulls_are_complete(
     assert sorted((row.time_ns - moment(0)) // SECOND_NS for row in left) == [100, 990, 1001, 1002]
 
 
+def test_the_list_of_pulls_and_the_page_of_a_digest_say_so(
+    told: Engine, keeping: Keeping, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with client_of(monkeypatch, tmp_path, database_url) as client:
+        asked = client.get("/api/v1/pulls").json
+        assert (len(asked["items"]), asked["complete_since"]) == (2, None)
+        assert "Pulls are complete since" not in client.get(f"/digests/{B}").text
+        (cut, _) = retain.cut(told, keeping, "x")
+        answer = client.get("/api/v1/pulls").json
+        assert (answer["items"], answer["complete_since"]) == ([], rfc3339(cut.since_ns))
+        assert "Pulls are complete since" in client.get(f"/digests/{B}").text
+
+
 def test_pulls_stay_90_days_and_all_else_for_ever_unless_told_otherwise() -> None:
     day = 86_400 * SECOND_NS
     assert File().spans == {"pull": 90 * day}
@@ -286,10 +300,12 @@ def test_the_commands(
     run("audit", "key")
     assert "2 events would go" in run("archive", "cut", "--dry-run").output
     assert seqs(told) == [1, 2, 3, 4, 5, 6, 7]
+    assert "complete since" not in run("pulls").output
     said = run("archive", "cut").output
     file = tmp_path / "data" / "archive" / "events-2-5.jsonl.gz"
     assert f"{file}: 2 events" in said
     assert "events-2-5.jsonl.gz" in run("archive", "list").output
+    assert "(pulls are complete since 20" in run("pulls").output
     run("audit", "verify")
     assert f"{file}: 2 events" in run("archive", "import", str(file)).output
     assert seqs(told) == [1, 2, 3, 4, 5, 6, 7]
