@@ -47,7 +47,7 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class KeptPage(Page[T]):
-    """Of what is not kept for ever: what happened since `complete_since_ns` is all there. None: nothing was taken out."""
+    """Of what is not kept for ever: what happened since `complete_since_ns` is all there. None: nothing has gone."""
 
     complete_since_ns: int | None
 
