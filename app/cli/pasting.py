@@ -15,8 +15,8 @@ class Side:
 
     `timeout_ms`: how long it waits for an answer by its own defaults, as documented (distribution's notifications,
     Harbor's job service, GitHub's webhooks); None where that is not known. Gitea: DELIVER_TIMEOUT of section webhook,
-    5 s (its modules/setting/webhook.go). EventBridge: 5 s ("API destinations as targets", user guide). Pub/Sub: a push's
-    timeout is the subscription's ackDeadlineSeconds, 10 s if not set (reference of projects.subscriptions).
+    5 s (its modules/setting/webhook.go). EventBridge: 5 s ("API destinations as targets", user guide). Pub/Sub: the
+    subscription's ackDeadlineSeconds, 10 s if not set, is a push's timeout (reference of projects.subscriptions).
     """
 
     proof: ProofKind
