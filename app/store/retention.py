@@ -10,6 +10,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
+    Table,
     bindparam,
     cast,
     delete,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     not_,
     select,
     tuple_,
+    union_all,
 )
 
 from app.domain.chain import differing
@@ -26,7 +28,7 @@ from app.domain.times import parse_rfc3339
 from app.store import actions, links
 from app.store.events import NEWS
 from app.store.outbox import EVENT, RESOLVE
-from app.store.schema import events, outbox
+from app.store.schema import events, outbox, window_changes
 from app.store.schema.base import Big
 
 _PARAMETERS = 500
@@ -55,18 +57,20 @@ class Due:
 
 def _free(action: str) -> list[ColumnElement[bool]]:
     """No history needs it, and no promise: neither one about it, nor one to ask where a tag points that it moved on."""
-    free: list[ColumnElement[bool]] = [events.c.scope.is_(None), events.c.seq.not_in(_promised())]
+    promised = union_all(_seqs(outbox), _seqs(window_changes))
+    free: list[ColumnElement[bool]] = [events.c.scope.is_(None), events.c.seq.not_in(promised)]
     if action in NEWS:
         waiting, names = events.alias("waiting"), ("registry", "repository", "tag")
-        asked = select(*(waiting.c[name] for name in names)).where(waiting.c.seq.in_(_promised(RESOLVE)))
+        lacking = _seqs(outbox).where(outbox.c.lane.startswith(RESOLVE))
+        asked = select(*(waiting.c[name] for name in names)).where(waiting.c.seq.in_(lacking))
         free.append(tuple_(events.c.registry, events.c.repository, func.coalesce(events.c.tag, "")).not_in(asked))
     return free
 
 
-def _promised(lanes: str = "") -> Select[Any]:
-    """The seqs of events that promises of the lanes that begin with `lanes` are about."""
-    seq = cast(func.substr(outbox.c.subject, len(EVENT) + 1), Big)
-    return select(seq).where(outbox.c.subject.startswith(EVENT), outbox.c.lane.startswith(lanes))
+def _seqs(table: Table) -> Select[Any]:
+    """Of those events that are subjects in `table`."""
+    seq = cast(func.substr(table.c.subject, len(EVENT) + 1), Big)
+    return select(seq).where(table.c.subject.startswith(EVENT))
 
 
 def count(connection: Connection, due: Due) -> int:

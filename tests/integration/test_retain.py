@@ -19,16 +19,19 @@ from sqlalchemy import Engine, delete, select, update
 from app.cli import main
 from app.domain.checkpoints import SigningKey
 from app.domain.cuts import CUT, Cut, Runs, proven
+from app.domain.settling import Settle
 from app.domain.times import SECOND_NS, rfc3339
 from app.envelopes import Received, parse
 from app.outbound import Door
 from app.remote.client import RemoteRegistry
 from app.remote.image import MANIFEST
 from app.settings.sections import File
-from app.store import actions, outbox, retention, schema
+from app.store import actions, outbox, retention, schema, windows
 from app.store.engine import now_ns, reading, writing
+from app.store.windows import Place, Waiting
 from app.usecases import retain
-from app.usecases.fan_out import Fan, fan_out
+from app.usecases.fan import Fan
+from app.usecases.fan_out import fan_out
 from app.usecases.ingest import Parcel, Policy, ingest
 from app.usecases.resolve import resolve
 from app.usecases.retain import ArchiveError, Keeping
@@ -159,6 +162,20 @@ def test_a_pull_that_a_rule_may_tell_of_stays_until_it_did(engine: Engine, keepi
     fan_out(engine, Fan([], {}, "", 1))
     retain.cut(engine, keeping, "x")
     assert 1 not in seqs(engine)
+
+
+def test_a_pull_that_waits_in_a_window_stays_until_that_is_closed(told: Engine, keeping: Keeping) -> None:
+    place, waiting = Place("channel:ops"), Waiting("event:5", "quiet", "0123456789ab")
+    with writing(told) as connection:
+        windows.join(connection, place, [waiting], 0, Settle(1, 1))
+    retain.cut(told, keeping, "x")
+    assert seqs(told) == [1, 4, 5, 6, 7]
+    with writing(told) as connection:
+        opened = windows.due(connection, place.destination, 2)
+        assert opened is not None
+        windows.close(connection, opened)
+    retain.cut(told, keeping, "x")
+    assert seqs(told) == [1, 4, 6, 7]
 
 
 def test_what_is_promised_while_it_is_archived_stays(
