@@ -124,8 +124,17 @@ def start(settings: Settings) -> Relay:
         registry=looked_at,
         export=bootstrap.make_export(settings),
         watch=Watch(settings.origins),
-        keeping=bootstrap.make_keeping(settings),
+        keeping=_keeping(settings),
     )
+
+
+def _keeping(settings: Settings) -> "Keeping | None":
+    """None, too, where no key can sign a cut: bells don't wait for that."""
+    try:
+        return bootstrap.make_keeping(settings)
+    except ConfigurationError as error:
+        log.warning("nothing is ever taken out: %s", error)
+        return None
 
 
 def run(relay: Relay) -> None:

@@ -106,12 +106,13 @@ def make_export(settings: Settings) -> "Export | None":
 
 def make_keeping(settings: Settings) -> "Keeping | None":
     """How long what reaches no tag is kept; None: for ever. Raises ConfigurationError where no key could sign a cut."""
-    if not settings.file.keep:
+    spans = settings.file.spans
+    if not spans:
         return None
     from app.settings.keys import signing_key
     from app.usecases.retain import Keeping
 
-    return Keeping(settings.file.keep, settings.data / "archive", signing_key(settings))
+    return Keeping(spans, settings.data / "archive", signing_key(settings))
 
 
 _BUILT_IN = {"docker.io": ("https://registry-1.docker.io", ("https://auth.docker.io",))}

@@ -1,19 +1,20 @@
 """What may stand in `tagtrail.yml`. Unknown keys are errors that name the nearest known one."""
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.domain.origins import ASKING, GENERIC, Expressions
+from app.domain.times import parse_duration
 from app.settings.asked import AskedRegistry
 from app.settings.destinations import ChannelSection, TriggerSection
 from app.settings.expressions import Expression
 from app.settings.proofs import Auth
 from app.settings.rules import RuleSection
-from app.settings.values import Duration, Name, Secret, SecretUrl, Section, check_origin, resolved
+from app.settings.values import Duration, Kept, Name, Secret, SecretUrl, Section, check_origin, resolved
 
 
 class Ignore(Section):
@@ -183,6 +184,10 @@ class AuditSection(Section):
     checkpoints: CheckpointsSection | None = None
 
 
+KEPT: Mapping[str, int | None] = {"pull": parse_duration("90d")}
+"""How long events stay unless `keep` says otherwise."""
+
+
 class File(Section):
     """The whole of `tagtrail.yml`."""
 
@@ -195,8 +200,13 @@ class File(Section):
     forward: dict[Name, ForwardSection] = Field(default_factory=dict)
     web: WebSection = WebSection()
     audit: AuditSection = AuditSection()
-    keep: dict[str, Annotated[Duration, Field(gt=0)]] = Field(default_factory=dict)
+    keep: dict[str, Kept] = Field(default_factory=dict)
     max_age: Duration = Field(default=3600 * 1_000_000_000)
+
+    @property
+    def spans(self) -> dict[str, int]:
+        """How long events of each action stay, in nanoseconds; of others, for ever."""
+        return {action: span for action, span in {**KEPT, **self.keep}.items() if span is not None}
 
     @model_validator(mode="after")
     def _rules_name_what_exists(self) -> Self:

@@ -55,9 +55,11 @@ def all_of(connection: Connection, verb: str) -> list[Recorded]:
     return _recorded(connection, select(actions).where(actions.c.verb == verb).order_by(actions.c.seq))
 
 
-def last_of(connection: Connection, verb: str) -> Recorded | None:
-    """The last action of one kind."""
+def last_of(connection: Connection, verb: str, part: str = "") -> Recorded | None:
+    """The last action of one kind; of those whose detail, as it is stored, has `part` in it."""
     query = select(actions).where(actions.c.verb == verb).order_by(actions.c.seq.desc()).limit(1)
+    if part:
+        query = query.where(actions.c.detail.contains(part, autoescape=True))
     return next(iter(_recorded(connection, query)), None)
 
 

@@ -14,6 +14,8 @@ from app.store.dialect import listed, one_of, row_of, rows
 from app.store.head import Head
 from app.store.schema import events
 
+NEWS = ("push", "delete")
+"""Actions that, by a tag's name, say where it points from then on."""
 ALWAYS_NS = 2**63 - 1
 """Later than anything was received."""
 _INSERT = insert(events)
@@ -227,7 +229,7 @@ def has_news_since(connection: Connection, key: TagKey, time_ns: int) -> bool:
         events.c.repository == key.repository,
         events.c.time_ns > time_ns,
         events.c.tag == key.tag,
-        events.c.action.in_(("push", "delete")),
+        events.c.action.in_(NEWS),
     )
     return connection.execute(newer.limit(1)).first() is not None
 

@@ -10,11 +10,13 @@ from app.store.schema import outbox
 FAN_OUT = "fan_out"
 EVENT = "event:"
 """Prefix of a subject that is an event; its seq follows."""
+RESOLVE = "resolve:"
+"""Prefix of a lane of promises to ask a registry; its name follows."""
 
 
 def resolve_lane(registry: str) -> str:
     """Of promises to ask `registry` for a digest: a registry that doesn't answer holds up no other."""
-    return f"resolve:{registry}"
+    return f"{RESOLVE}{registry}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,40 +4,91 @@ import base64
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, false, func, insert, not_, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    not_,
+    select,
+    tuple_,
+    union_all,
+)
 
 from app.domain.chain import differing
 from app.domain.cuts import CUT, RESTORED, Cut, Runs
+from app.domain.times import parse_rfc3339
 from app.store import actions, links
 from app.store import events as stored
 from app.store.actions import Recorded
 from app.store.dialect import listed, one_of
-from app.store.schema import events
+from app.store.events import NEWS
+from app.store.outbox import EVENT, RESOLVE
+from app.store.schema import events, outbox, window_changes
+from app.store.schema.base import Big
 
 T = TypeVar("T")
 
 _PARAMETERS = 500
 
 
-def _due(dialect: str, before_ns: Mapping[str, int]) -> list[ColumnElement[bool]]:
-    """Received before the moment of its action, reaching no tag, and not one of the parameter `but`."""
-    old = [and_(events.c.action == action, events.c.received_ns < moment) for action, moment in before_ns.items()]
-    return [events.c.scope.is_(None), or_(false(), *old), not_(one_of(dialect, events.c.seq, "but"))]
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Events of one action that reach no tag, happened and were received before a moment, and are none of `but`."""
+
+    action: str
+    before_ns: int
+    but: Runs
+
+    def conditions(self, dialect: str) -> list[ColumnElement[bool]]:
+        """The parameter `but` holds those that stay. The action is said to the letter for the index of pulls."""
+        return [
+            events.c.action == bindparam("action", self.action, literal_execute=True),
+            events.c.time_ns < self.before_ns,
+            events.c.received_ns < self.before_ns,
+            *_free(self.action),
+            not_(one_of(dialect, events.c.seq, "but")),
+        ]
 
 
-def count(connection: Connection, before_ns: Mapping[str, int], but: Runs) -> int:
+def _free(action: str) -> list[ColumnElement[bool]]:
+    """No history needs it, and no promise: neither one about it, nor one to ask where a tag points that it moved on."""
+    promised = union_all(_seqs(outbox), _seqs(window_changes))
+    free: list[ColumnElement[bool]] = [events.c.scope.is_(None), events.c.seq.not_in(promised)]
+    if action in NEWS:
+        waiting, names = events.alias("waiting"), ("registry", "repository", "tag")
+        lacking = _seqs(outbox).where(outbox.c.lane.startswith(RESOLVE))
+        asked = select(*(waiting.c[name] for name in names)).where(waiting.c.seq.in_(lacking))
+        free.append(tuple_(events.c.registry, events.c.repository, func.coalesce(events.c.tag, "")).not_in(asked))
+    return free
+
+
+def _seqs(table: Table) -> Select[Any]:
+    """Of those events that are subjects in `table`."""
+    seq = cast(func.substr(table.c.subject, len(EVENT) + 1), Big)
+    return select(seq).where(table.c.subject.startswith(EVENT))
+
+
+def count(connection: Connection, due: Due) -> int:
     dialect = connection.dialect.name
-    query = select(func.count()).select_from(events).where(*_due(dialect, before_ns))
-    return connection.execute(query, {"but": listed(dialect, but)}).scalar_one()
+    query = select(func.count()).select_from(events).where(*due.conditions(dialect))
+    return connection.execute(query, {"but": listed(dialect, due.but)}).scalar_one()
 
 
-def oldest(connection: Connection, before_ns: Mapping[str, int], but: Runs, most: int) -> dict[int, bytes]:
+def oldest(connection: Connection, due: Due, most: int) -> dict[int, bytes]:
     """By seq, the lines of the oldest rows that are due."""
     dialect = connection.dialect.name
-    query = select(events).where(*_due(dialect, before_ns)).order_by(events.c.seq).limit(most)
-    return {row.seq: line(dict(row._mapping)) for row in connection.execute(query, {"but": listed(dialect, but)})}
+    query = select(events).where(*due.conditions(dialect)).order_by(events.c.time_ns, events.c.seq).limit(most)
+    found = connection.execute(query, {"but": listed(dialect, due.but)})
+    return {row.seq: line(dict(row._mapping)) for row in found}
 
 
 def line(row: Mapping[str, Any]) -> bytes:
@@ -57,10 +108,10 @@ def read(text: bytes) -> dict[str, Any]:
     return row | {"raw": base64.b64decode(row["raw"], validate=True)}
 
 
-def take_out(connection: Connection, seqs: Sequence[int]) -> int:
-    """Delete events; how many there were."""
+def take_out(connection: Connection, action: str, seqs: Collection[int]) -> int:
+    """Delete events of an action that nothing needs; how many there were."""
     return sum(
-        connection.execute(delete(events).where(events.c.seq.in_(part), events.c.scope.is_(None))).rowcount
+        connection.execute(delete(events).where(events.c.seq.in_(part), *_free(action))).rowcount
         for part in _parts(seqs)
     )
 
@@ -122,6 +173,13 @@ def _cut(one: Recorded) -> Cut:
 
 def _put_back(one: Recorded) -> Runs:
     return Runs.parse(str(one.detail.get("seqs")))
+
+
+def kept_since(connection: Connection, action: str) -> int | None:
+    """Since when events of `action` are complete; None if none was ever taken out."""
+    of_action = json.dumps({"action": action})[1:-1]
+    last = actions.last_of(connection, CUT, of_action)
+    return None if last is None else parse_rfc3339(str(last.detail["since"]))
 
 
 def _parts(seqs: Collection[int]) -> list[list[int]]:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from app.domain.changes import Change
 from app.domain.fan_out import DONE, REBUILT
-from app.store import actions, changes, deliveries, events, head, repositories, tags
+from app.store import changes, deliveries, events, head, repositories, tags
 from app.store.actions import Action
 from app.store.changes import Remembered
 from app.store.engine import Connection, Engine, reading, writing
 from app.usecases.compare import Differences, Finding, compare
+from app.usecases.note_action import note_action
 
 BATCH = 1000
 
@@ -42,7 +43,7 @@ def rebuild(engine: Engine, actor: str, progress: Callable[[int, int], None], *,
         for name in strays:  # last: a row under the wrong name may have been another repository's
             _fold(engine, name, _remove_strays)
         if findings:
-            _note(engine, Action(actor, "audit.rebuild", "history", {"rows": len(findings)}))
+            note_action(engine, Action(actor, "audit.rebuild", "history", {"rows": len(findings)}))
     return Rebuilt(len(names), tuple(findings))
 
 
@@ -55,11 +56,6 @@ def _fold(
         if write is not None and found.findings:
             write(connection, found)
     return found
-
-
-def _note(engine: Engine, action: Action) -> None:
-    with writing(engine) as connection:
-        actions.add(connection, action)
 
 
 def _put_right(connection: Connection, found: Differences) -> None:

@@ -17,7 +17,10 @@ from app.cli import main
 from app.store import schema
 from app.store.engine import make_engine, reading
 from app.store.migrate import check, revisions, upgrade
+from app.usecases.verify import verify
 
+WRITTEN = ("actions", "links", "head")
+"""What an operator's action goes into."""
 HOSTILE = "a\x00\ud800\u202e\r\nc"
 
 
@@ -81,14 +84,23 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 def test_all_of_it_comes_back_in_either_kind_of_database_and_goes_on(
     story: Engine, data: Path, empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    before = rows(story)
     said = run("backup", "kept.tar.gz").output
     assert "tagtrail restore kept.tar.gz" in said
-    before, secret = rows(story), (data / "origins.d" / "prod.secret").read_text()
+    secret = (data / "origins.d" / "prod.secret").read_text()
     _here(monkeypatch, tmp_path / "elsewhere", empty_url)
     run("restore", str(tmp_path / "kept.tar.gz"))
     restored = make_engine(empty_url)
     try:
-        assert rows(restored) == before
+        after = rows(restored)
+        (written,) = (action for action in after["actions"] if action not in before["actions"])
+        assert written[3:5] == ("backup.restore", "kept.tar.gz"), "and nothing else is new"
+        for name in ("actions", "links"):
+            assert [row for row in after[name] if row[0] != written[0]] == before[name]
+        assert {name: after[name] for name in after if name not in WRITTEN} == {
+            name: before[name] for name in before if name not in WRITTEN
+        }
+        assert verify(restored, lambda *_: None).findings == ()
         assert len(before["events"]) == 3
         check(restored)
         take_in(restored, an_event(second=40), received=40)
