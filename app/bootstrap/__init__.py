@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from app.bootstrap.acting import make_fan, make_forwards, make_receivers, make_sinks
 from app.bootstrap.addresses import url_of
 from app.domain.errors import TagtrailError
+from app.domain.rules import PULLED
 from app.queue.jobs import FAN_OUT, Bell, Lane, SilentBell
 from app.settings import ConfigurationError, Settings
 from app.settings.origins_folder import LOCAL
@@ -81,7 +82,7 @@ def make_bell(settings: Settings) -> Bell:
 
 
 def policy(settings: Settings) -> Policy:
-    return Policy(settings.file.max_age, any("pulled" in rule.when.kinds for rule in settings.rules))
+    return Policy(settings.file.max_age, any(PULLED in (rule.when.kinds or ()) for rule in settings.rules))
 
 
 def audit_engine(settings: Settings) -> Engine:

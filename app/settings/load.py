@@ -1,6 +1,5 @@
 """Environment and files in, one immutable value out."""
 
-import hashlib
 import ipaddress
 import os
 import secrets
@@ -12,10 +11,9 @@ from pydantic import SecretStr
 
 from app.domain.filters import Unheard
 from app.domain.origins import Origin
-from app.domain.rules import Rule, When
+from app.domain.rules import Rule
 from app.settings.causes import check_causes
 from app.settings.origins_folder import LOCAL, OriginsFolder, write_private
-from app.settings.rules import RuleSection
 from app.settings.sections import Endpoint, File, OriginSection, RegistrySection
 from app.settings.yamlfile import ConfigurationError, read
 
@@ -122,7 +120,7 @@ class Settings:
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        return tuple(_rule(section) for section in self.file.rules)
+        return tuple(section.built() for section in self.file.rules)
 
     def origin(self, name: str) -> tuple[Origin, OriginSection] | None:
         section = self.origins.get(name)
@@ -162,21 +160,6 @@ _DEFAULTS = {name: known.get_default() for name, known in Endpoint.model_fields.
     "name": "tagtrail",
     "timeout": 5_000_000_000,
 }
-
-
-def _rule(section: RuleSection) -> Rule:
-    when = section.when
-    version = hashlib.sha256(section.model_dump_json().encode()).hexdigest()[:12]
-    return Rule(
-        name=section.name,
-        when=When(
-            when.registry, when.origin, when.repository, when.tag, frozenset(when.change), frozenset(when.provenance)
-        ),
-        deploy=tuple(f"trigger:{name}" for name in section.deploy),
-        alert=tuple(f"channel:{name}" for name in section.alert),
-        version=version,
-        confirm=section.confirm,
-    )
 
 
 def is_loopback(host: str) -> bool:

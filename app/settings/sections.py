@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_va
 from pydantic_core import PydanticCustomError
 
 from app.domain.origins import ASKING, GENERIC, Expressions
+from app.domain.patterns import matches
 from app.domain.times import parse_duration
 from app.settings.asked import AskedRegistry
 from app.settings.destinations import ChannelSection, TriggerSection
@@ -215,8 +216,9 @@ class File(Section):
                 for name in getattr(rule, field):
                     if name not in known:
                         _unknown_destination(index, field, name, known)
-            if rule.when.origin not in (None, ASKING) and {"resolved", "reconciled"} & set(rule.when.provenance):
-                _never_from_there(index, rule.when.origin)
+            origin = rule.when.origin.pattern if rule.when.origin else ASKING
+            if not matches(origin, ASKING) and {"resolved", "reconciled"} & set(rule.when.provenance or ()):
+                _never_from_there(index, str(origin))
         names = [rule.name for rule in self.rules]
         if len(names) != len(set(names)):
             raise PydanticCustomError("rule_names", "two rules have the same name")

@@ -15,8 +15,8 @@ from app.domain.changes import ABSENT, TagKey
 from app.domain.errors import TagtrailError
 from app.domain.events import Report
 from app.domain.filters import Unheard, leaves_out
+from app.domain.patterns import glob_matches
 from app.domain.reconciling import FRESH_NS, Seen, Walked, difference, is_fresh, reconciled, record
-from app.domain.rules import glob_matches
 from app.domain.times import SECOND_NS
 from app.envelopes import Reading
 from app.remote.client import RemoteRegistry

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from app.domain.deliveries import EXPIRES_NS, Status, is_deploy
 from app.domain.links import tag_page
+from app.domain.rules import groups_of
 from app.domain.settling import Group, Indexes, Member, alerts, deploys
 from app.domain.told import Told
 from app.domain.traces import trace_id
@@ -65,7 +66,8 @@ def _delivery(fan: Fan, destination: str, purpose: str, group: Group, now: int) 
 def _linked(fan: Fan, member: Member) -> Told:
     told = member.told
     link = tag_page(fan.base_url, told.registry, told.repository, told.tag) if told.tag else None
-    return replace(told, rule=member.rule, link=link)
+    rule = fan.rule(member.rule)
+    return replace(told, rule=member.rule, link=link, groups=groups_of(rule.when, told) if rule else {})
 
 
 def _link(destination: str, delivery_id: str, member: Member) -> Link:
