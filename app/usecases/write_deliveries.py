@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from app.domain.deliveries import EXPIRES_NS, Status, is_deploy
+from app.domain.downgrades import have_order, in_order
 from app.domain.links import tag_page
 from app.domain.rules import groups_of
 from app.domain.settling import Group, Indexes, Member, alerts, deploys
@@ -22,7 +23,7 @@ def write_deliveries(
 ) -> None:
     """Write what `members` come to. Raises TakenError."""
     purpose = "deploy" if is_deploy(destination) else "alert"
-    groups = deploys(members, indexes) if purpose == "deploy" else alerts(members)
+    groups = _deploys(connection, fan, destination, members, indexes) if purpose == "deploy" else alerts(members)
     new: list[NewDelivery] = []
     links: list[Link] = []
     for group in groups:
@@ -30,6 +31,16 @@ def write_deliveries(
         new.append(delivery)
         links += [_link(destination, delivery.id, member) for member in (*group.members, *group.parts)]
     deliveries.add(connection, new, links)
+
+
+def _deploys(
+    connection: Connection, fan: Fan, destination: str, members: Sequence[Member], indexes: Indexes
+) -> list[Group]:
+    groups = deploys(members, indexes)
+    if not have_order(groups, fan.rule):
+        return groups
+    told = members[0].told
+    return in_order(groups, fan.rule, deliveries.sent_tags(connection, (destination, told.registry, told.repository)))
 
 
 def new_id() -> str:

@@ -112,3 +112,17 @@ def test_the_same_is_not_awaited_twice(stage: Stage) -> None:
         assert windows.waiting_already(connection, [change.id]) == {(change.id, DEPLOY), (change.id, ALERT)}
         with pytest.raises(windows.TakenError):
             windows.join(connection, Place(DEPLOY), [Waiting(change.id, "web", "1")], time.time_ns(), SETTLED)
+
+
+def test_a_step_back_is_refused_and_said_why(stage: Stage) -> None:
+    stage.rules = [rule(deploy=True)]
+    for tag, digest in (("2.1.0", A), ("2.0.9", B)):
+        stage.happen(tag=tag, digest=digest)
+        stage.fan_out()
+        stage.pass_time()
+        stage.settle()
+        stage.deliver()
+    assert [(row.digest, row.status, row.reason) for row in stage.deliveries()] == [
+        (A, "delivered", None), (B, "superseded", "refused: downgrade from 2.1.0"),
+    ]  # fmt: skip
+    assert stage.moves() == [("tag.created", "2.1.0", A)]
