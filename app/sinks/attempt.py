@@ -16,8 +16,11 @@ _HIDDEN = b"[hidden]"
 _SHORTEST_SECRET = 8
 
 
-def attempt(door: Door, call: Call, permanent: Collection[int], now_s: int) -> Outcome:
-    """Send `call` once. A 2xx is delivered, even if its body breaks off: the message has been taken."""
+def attempt(door: Door, call: Call, permanent: Collection[int], now_s: int, hidden: Collection[str] = ()) -> Outcome:
+    """Send `call` once. A 2xx is delivered, even if its body breaks off: the message has been taken.
+
+    No answer that is kept repeats the secrets of the URL, or one of `hidden`.
+    """
     started = time.monotonic_ns()
     try:
         answer = door.send(call, _LIMITS)
@@ -27,7 +30,7 @@ def attempt(door: Door, call: Call, permanent: Collection[int], now_s: int) -> O
     return Outcome(
         status=answer.status,
         detail=_detail(answer),
-        answer=_shareable(answer, call.url),
+        answer=shareable(answer, [*_secrets(call.url), *hidden]),
         permanent=answer.status in permanent,
         delivered=delivered,
         retry_after_s=None if delivered else retry_after(answer.header("retry-after"), now_s),
@@ -72,20 +75,19 @@ def _detail(answer: Answer) -> str:
     return f"HTTP {answer.status}, a redirect to {answer.redirect}, which is not followed"
 
 
-def _shareable(answer: Answer, url: Url) -> bytes:
-    """The start of the body without the URL's secrets: many servers repeat the path in their error pages."""
-    secrets = _secrets(url)
+def shareable(answer: Answer, secrets: Collection[str]) -> bytes:
+    """The start of the body without `secrets`: many servers repeat the request in their error pages."""
+    known = sorted({secret.encode() for secret in secrets if secret}, key=lambda secret: (-len(secret), secret))
     body = answer.body
-    for secret in secrets:
+    for secret in known:
         body = body.replace(secret, _HIDDEN)
-    if answer.truncated and secrets:  # the cut may have gone through a secret
-        body = body[: -len(secrets[0])]
+    if answer.truncated and known:  # the cut may have gone through a secret
+        body = body[: -len(known[0])]
     return body[:ANSWER_BYTES]
 
 
-def _secrets(url: Url) -> list[bytes]:
-    """The target and its parts long enough to be a secret, as sent and decoded, the longest first."""
+def _secrets(url: Url) -> set[str]:
+    """The target and its parts long enough to be a secret, as sent and decoded."""
     parts = [part for part in re.split("[/?&=;,]", url.target) if len(part) >= _SHORTEST_SECRET]
     whole = [url.target] if url.target != "/" else []
-    texts = {form for part in whole + parts for form in (part, unquote(part))}
-    return sorted((text.encode() for text in texts), key=lambda text: (-len(text), text))
+    return {form for part in whole + parts for form in (part, unquote(part))}

@@ -54,6 +54,14 @@ class Sink(Protocol):
     def send(self, message_id: str, message: Message, now_s: int) -> Outcome: ...
 
 
+class Trigger(Sink, Protocol):
+    """A sink that deploys: people can see beforehand what it would do."""
+
+    def shown(self, message: Message) -> str:
+        """What an attempt would send or run, without its secrets."""
+        ...
+
+
 class Channel(Sink, Protocol):
     """A sink that people read: it tells notices too. Pure, as `render` is."""
 
