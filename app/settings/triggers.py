@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from app.settings.clusters import CommandTrigger, KubernetesTrigger, SwarmTrigger
 from app.settings.destinations import TriggerSection
 from app.settings.presets import Preset
 from app.settings.proofs import HeaderName, Hmac, signing_secrets
@@ -48,7 +49,7 @@ class WebhookTrigger(TriggerSection):
         return self
 
 
-_Kinds = WebhookTrigger | Preset
+_Kinds = WebhookTrigger | KubernetesTrigger | SwarmTrigger | CommandTrigger | Preset
 KINDS = tuple(get_args(kind.model_fields["kind"].annotation)[0] for kind in get_args(_Kinds))
 
 

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from urllib.parse import unquote
@@ -11,6 +12,9 @@ from app.outbound import Answer, Call, Door, Limits, OutboundError, Url
 from app.sinks.sink import ANSWER_BYTES, Outcome
 
 _LIMITS = Limits(answer_bytes=16 * 1024)
+_ASKING = Limits(total_s=5.0, answer_bytes=4 * 1024 * 1024)
+ASKING_S, ACTING_S = _ASKING.total_s, _LIMITS.total_s
+"""How long `ask` and `attempt` may take."""
 _SECONDS = re.compile(r"\d{1,9}")
 _HIDDEN = b"[hidden]"
 _SHORTEST_SECRET = 8
@@ -21,21 +25,53 @@ def attempt(door: Door, call: Call, permanent: Collection[int], now_s: int, hidd
 
     No answer that is kept repeats the secrets of the URL, or one of `hidden`.
     """
+    answer = _send(door, call, _LIMITS, permanent)
+    return answer if isinstance(answer, Outcome) else _outcome(answer, call.url, permanent, now_s, hidden)
+
+
+def ask(
+    door: Door, call: Call, permanent: Collection[int], now_s: int, hidden: Collection[str] = ()
+) -> Answer | Outcome:
+    """The whole answer to what has to be known before the act; or how the attempt ended with the question."""
+    answer = _send(door, call, _ASKING, permanent)
+    if isinstance(answer, Outcome):
+        return answer if not answer.delivered else replace(answer, delivered=False)
+    if _is_success(answer.status) and not answer.truncated:
+        return answer
+    outcome = _outcome(answer, call.url, permanent, now_s, hidden)
+    detail = f"asked {call.method}: {outcome.detail}{', of more bytes than are read' if answer.truncated else ''}"
+    return replace(outcome, delivered=False, detail=detail)
+
+
+def _send(door: Door, call: Call, limits: Limits, permanent: Collection[int]) -> Answer | Outcome:
     started = time.monotonic_ns()
     try:
-        answer = door.send(call, _LIMITS)
+        return door.send(call, limits)
     except OutboundError as error:
         return _failed(error, permanent, time.monotonic_ns() - started)
+
+
+def _outcome(answer: Answer, url: Url, permanent: Collection[int], now_s: int, hidden: Collection[str]) -> Outcome:
     delivered = _is_success(answer.status)
     return Outcome(
         status=answer.status,
         detail=_detail(answer),
-        answer=shareable(answer, [*_secrets(call.url), *hidden]),
+        answer=hidden_in(answer.body, [*_secrets(url), *hidden], truncated=answer.truncated),
         permanent=answer.status in permanent,
         delivered=delivered,
         retry_after_s=None if delivered else retry_after(answer.header("retry-after"), now_s),
         duration_ns=answer.duration_ns,
     )
+
+
+def nothing_sent(detail: str, *, permanent: bool) -> Outcome:
+    """An attempt that ended before anything was done."""
+    return Outcome(None, detail, b"", permanent, delivered=False, retry_after_s=None, duration_ns=0)
+
+
+def already_so(what: str) -> Outcome:
+    """An attempt that found done what it came for."""
+    return replace(nothing_sent(f"{what} is already so", permanent=False), delivered=True)
 
 
 def retry_after(text: str | None, now_s: int) -> float | None:
@@ -75,13 +111,12 @@ def _detail(answer: Answer) -> str:
     return f"HTTP {answer.status}, a redirect to {answer.redirect}, which is not followed"
 
 
-def shareable(answer: Answer, secrets: Collection[str]) -> bytes:
-    """The start of the body without `secrets`: many servers repeat the request in their error pages."""
+def hidden_in(body: bytes, secrets: Collection[str], *, truncated: bool) -> bytes:
+    """The start of `body` without `secrets`: many servers repeat the request in their error pages."""
     known = sorted({secret.encode() for secret in secrets if secret}, key=lambda secret: (-len(secret), secret))
-    body = answer.body
     for secret in known:
         body = body.replace(secret, _HIDDEN)
-    if answer.truncated and known:  # the cut may have gone through a secret
+    if truncated and known:  # the cut may have gone through a secret
         body = body[: -len(known[0])]
     return body[:ANSWER_BYTES]
 

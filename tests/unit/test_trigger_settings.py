@@ -58,7 +58,7 @@ def test_a_section_is_of_the_shape_of_its_kind(tmp_path: Path) -> None:
         ('"tag": {{ tag |', '"tag": {{ tag[0] |', ":7: triggers.web.body: the template fails: "),
         ('"tag": {{', '"${env:TOKEN}": {{', ":7: triggers.web.body: secrets don't belong into a body"),
         ('{tag: "{{ tag }}"}', '{tag: "${env:TOKEN}"}', ":6: triggers.web.query.tag: secrets don't belong here"),
-        ('{X-Tag: "{{ tag }}"', '{X-Tag: "{{ tag }}\\r\\nX-B: c"', ":5: triggers.web.headers.X-Tag: it makes a line end"),
+        ('{X-Tag: "{{ tag }}"', '{X-Tag: "{{ tag }}\\r\\nX: c"', ":5: triggers.web.headers.X-Tag: it makes a line end"),
         ("X-Tag:", "Content-Length:", ":5: triggers.web.headers.Content-Length.[key]: this header is set by Tagtrail"),
         ("X-Tag:", "webhook-id:", ":5: triggers.web.headers.webhook-id.[key]: this header is set by Tagtrail"),
         ("X-Tag:", "authorization:", ":5: triggers.web.headers: a header stands here twice"),
