@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import click
 
-from app.bootstrap import audit_engine, make_triggers
-from app.cli.asking import NothingKnownError
+from app.bootstrap import make_triggers
+from app.cli.asking import NothingKnownError, asking
+from app.cli.context import Context, pass_context
 from app.domain.fields import SAMPLES
 from app.domain.told import Told
 from app.outbound import Door
-from app.settings import ConfigurationError, Settings, load
-from app.store.engine import reading
+from app.settings import ConfigurationError, load
 from app.usecases.tell import tell
 
 
@@ -24,7 +24,8 @@ def trigger() -> None:
 @trigger.command()
 @click.argument("name")
 @click.option("--change", "change_id", metavar="ID", help="Show it for this change.  [default: a made-up one]")
-def show(name: str, change_id: str | None) -> None:
+@pass_context
+def show(context: Context, /, name: str, change_id: str | None) -> None:
     """Print what trigger NAME would send for a change, without its secrets. Nothing is sent."""
     settings = load()
     if name not in settings.file.triggers:
@@ -34,13 +35,13 @@ def show(name: str, change_id: str | None) -> None:
         raise ConfigurationError(f"no trigger is called {name!r}; {hint}")
     with Door() as door:
         sink = make_triggers(settings, door)[f"trigger:{name}"]
-        click.echo(sink.shown(sink.render(_told(settings, change_id))))
+        click.echo(sink.shown(sink.render(_told(context, change_id))))
 
 
-def _told(settings: Settings, change_id: str | None) -> Sequence[Told]:
+def _told(context: Context, change_id: str | None) -> Sequence[Told]:
     if change_id is None:
         return SAMPLES[0]
-    with reading(audit_engine(settings)) as connection:
+    with asking(context) as connection:
         found = tell(connection, [change_id], 0)
     if not found:
         raise NothingKnownError(f"no change {change_id!r}; `tagtrail history --format json` tells their ids")
