@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, SecretStr, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.domain.fields import NAMES
@@ -131,7 +131,7 @@ def _named(command: tuple[str, ...]) -> tuple[str, ...]:
 Argument = Annotated[str, AfterValidator(_whole)]
 Environment = dict[
     Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")],
-    Annotated[SecretStr | Argument, BeforeValidator(_variable)],
+    Annotated[InstanceOf[SecretStr] | Argument, BeforeValidator(_variable)],
 ]
 
 
