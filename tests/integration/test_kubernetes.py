@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from app.settings.sections import File
 from app.settings.templates import RenderError
 from app.settings.yamlfile import read
 from app.sinks import kinds
+from app.sinks.kubernetes import Kubernetes
 from app.sinks.sink import Outcome, Trigger
 
 NOW_S = 1_795_464_407
@@ -56,13 +58,16 @@ def kubeconfig(folder: Path, url: str, **user: object) -> Path:
 
 @pytest.fixture
 def trigger(tmp_path: Path) -> Iterator[Callable[..., Trigger]]:
-    with Door() as door:
+    with Door() as door, ExitStack() as opened:
 
         def made(cluster: Cluster, settings: str) -> Trigger:
             kubeconfig(tmp_path, cluster.url)
             path = tmp_path / "tagtrail.yml"
             path.write_text(f"triggers:\n  web: {{kind: kubernetes, kubeconfig: kubeconfig, {settings}}}\n")
-            return kinds.trigger(read(path, File).triggers["web"], door)
+            sink = kinds.trigger(read(path, File).triggers["web"], door)
+            assert isinstance(sink, Kubernetes)
+            opened.enter_context(sink.door)
+            return sink
 
         yield made
 
