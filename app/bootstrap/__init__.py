@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.bootstrap.acting import make_fan, make_forwards, make_receivers, make_sinks
+from app.bootstrap.acting import make_fan, make_forwards, make_receivers, make_sinks, make_triggers
 from app.bootstrap.addresses import url_of
 from app.domain.errors import TagtrailError
 from app.domain.rules import PULLED
@@ -51,6 +51,7 @@ __all__ = [
     "make_remotes",
     "make_services",
     "make_sinks",
+    "make_triggers",
     "policy",
     "sections_to_ask",
 ]

@@ -12,7 +12,7 @@ from app.settings.causes import UNPROVEN
 
 if TYPE_CHECKING:
     from app.outbound import Door
-    from app.sinks.sink import Channel, Sink
+    from app.sinks.sink import Channel, Sink, Trigger
     from app.usecases.fan import Fan
     from app.usecases.forward import Forward
     from app.usecases.notify import Receiver
@@ -20,13 +20,20 @@ if TYPE_CHECKING:
 
 def make_sinks(settings: Settings, door: "Door") -> Mapping[str, "Sink"]:
     """The sink of each destination: `trigger:NAME` and `channel:NAME`. Raises ConfigurationError."""
+    sinks: dict[str, Sink] = dict(make_channels(settings, door))
+    sinks.update(make_triggers(settings, door))
+    return sinks
+
+
+def make_triggers(settings: Settings, door: "Door") -> Mapping[str, "Trigger"]:
+    """Those that deploy, as `trigger:NAME`. Raises ConfigurationError."""
     from app.sinks import kinds
 
-    sinks: dict[str, Sink] = dict(make_channels(settings, door))
+    triggers = {}
     for name, section in settings.file.triggers.items():
         with _told_as(settings, f"triggers.{name}"):
-            sinks[f"trigger:{name}"] = kinds.trigger(section, door)
-    return sinks
+            triggers[f"trigger:{name}"] = kinds.trigger(section, door)
+    return triggers
 
 
 def make_channels(settings: Settings, door: "Door") -> Mapping[str, "Channel"]:

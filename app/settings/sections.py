@@ -11,10 +11,11 @@ from app.domain.origins import ASKING, GENERIC, Expressions
 from app.domain.patterns import matches
 from app.domain.times import parse_duration
 from app.settings.asked import AskedRegistry
-from app.settings.destinations import ChannelSection, TriggerSection
+from app.settings.destinations import ChannelSection
 from app.settings.expressions import Expression
 from app.settings.proofs import Auth
 from app.settings.rules import RuleSection
+from app.settings.triggers import Trigger
 from app.settings.values import Duration, Kept, Name, Secret, SecretUrl, Section, check_origin, resolved
 
 
@@ -194,7 +195,7 @@ class File(Section):
 
     registry: RegistrySection = RegistrySection()
     origins: dict[Annotated[str, AfterValidator(check_origin)], OriginSection] = Field(default_factory=dict)
-    triggers: dict[Name, TriggerSection] = Field(default_factory=dict)
+    triggers: dict[Name, Trigger] = Field(default_factory=dict)
     channels: dict[Name, ChannelSection] = Field(default_factory=dict)
     rules: tuple[RuleSection, ...] = ()
     registries: dict[str, AskedRegistry] = Field(default_factory=dict)

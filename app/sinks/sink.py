@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from app.domain.told import Notice, Told
 
@@ -52,6 +52,22 @@ class Sink(Protocol):
     def render(self, told: Sequence[Told]) -> Message: ...
 
     def send(self, message_id: str, message: Message, now_s: int) -> Outcome: ...
+
+
+@runtime_checkable
+class Patient(Protocol):
+    """A sink of which an attempt may last longer than one call over the door: `longest_s` seconds."""
+
+    @property
+    def longest_s(self) -> float: ...
+
+
+class Trigger(Sink, Protocol):
+    """A sink that deploys: people can see beforehand what it would do."""
+
+    def shown(self, message: Message) -> str:
+        """What an attempt would send or run, without its secrets."""
+        ...
 
 
 class Channel(Sink, Protocol):

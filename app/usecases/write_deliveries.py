@@ -12,6 +12,8 @@ from app.domain.rules import groups_of
 from app.domain.settling import Group, Indexes, Member, alerts, deploys
 from app.domain.told import Told
 from app.domain.traces import trace_id
+from app.settings.templates import RenderError
+from app.sinks.sink import Message, Sink
 from app.store import deliveries
 from app.store.deliveries import Link, NewDelivery
 from app.store.engine import Connection, now_ns
@@ -50,7 +52,7 @@ def new_id() -> str:
 
 def _delivery(fan: Fan, destination: str, purpose: str, group: Group, now: int) -> NewDelivery:
     first = group.members[0]
-    message = fan.sinks[destination].render([_linked(fan, member) for member in group.members])
+    message, unsendable = _rendered(fan.sinks[destination], [_linked(fan, member) for member in group.members])
     about = first.told if purpose == "deploy" else None
     return NewDelivery(
         id=new_id(),
@@ -58,8 +60,8 @@ def _delivery(fan: Fan, destination: str, purpose: str, group: Group, now: int) 
         purpose=purpose,
         rule=first.rule,
         rule_version=first.rule_version,
-        status=Status.SUPERSEDED if group.superseded else Status.PENDING,
-        reason=group.superseded,
+        status=Status.SUPERSEDED if group.superseded else Status.DEAD if unsendable else Status.PENDING,
+        reason=group.superseded or unsendable,
         content_type=message.content_type,
         body=message.body,
         headers=json.dumps(message.headers) if message.headers else None,
@@ -72,6 +74,14 @@ def _delivery(fan: Fan, destination: str, purpose: str, group: Group, now: int) 
         confirm=purpose == "deploy" and any(fan.asks_first(one.rule, one.told.origin) for one in group.members),
         trace_id=trace_id(first.told.origin, first.told.event_id),
     )
+
+
+def _rendered(sink: Sink, told: Sequence[Told]) -> tuple[Message, str | None]:
+    """The message, and why it can never be sent: a template may fail on values that no sample had."""
+    try:
+        return sink.render(told), None
+    except RenderError as error:
+        return Message("", b""), str(error)
 
 
 def _linked(fan: Fan, member: Member) -> Told:
