@@ -10,6 +10,7 @@ from app.store.schema import outbox
 FAN_OUT = "fan_out"
 EVENT = "event:"
 """Prefix of a subject that is an event; its seq follows."""
+_INSERT = insert(outbox)
 
 
 def resolve_lane(registry: str) -> str:
@@ -31,7 +32,7 @@ class Promise:
 def add(connection: Connection, lane: str, subjects: Sequence[str], not_before_ns: int) -> None:
     if subjects:
         connection.execute(
-            insert(outbox),
+            _INSERT,
             [{"lane": lane, "subject": subject, "not_before_ns": not_before_ns} for subject in subjects],
         )
 
