@@ -1,7 +1,6 @@
 """A registry's sender: one event, its answer, the next. Tagtrail beside servers that do less, in turn."""
 
 import secrets
-import socket
 import sys
 import time
 from collections.abc import Iterator, Sequence
