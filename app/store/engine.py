@@ -75,7 +75,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
 
 @contextmanager
 def _transaction(engine: Engine, mode: str) -> Iterator[Connection]:
-    """`mode` is SQLite's. Not said by a listener: where there is one, SQLAlchemy looks for others at every statement."""
+    """`mode` is SQLite's. No listener says it: where there is one, SQLAlchemy looks for more at every statement."""
     with engine.connect() as connection, connection.begin():
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql(f"BEGIN {mode}")
