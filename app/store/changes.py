@@ -11,6 +11,7 @@ from app.domain.events import Order, Provenance
 from app.store.dialect import listed, one_of
 from app.store.schema import changes
 
+_INSERT = insert(changes)
 _ON_TAG = (
     changes.c.registry == bindparam("k_registry"),
     changes.c.repository == bindparam("k_repository"),
@@ -135,7 +136,7 @@ def write(connection: Connection, lines: Sequence[tuple[Change, Remembered]]) ->
     """Insert lines of history whole."""
     if lines:
         connection.execute(
-            insert(changes),
+            _INSERT,
             [
                 derived(change)
                 | {"fan_out": held.fan_out, "recorded_ns": held.recorded_ns, "altered_seq": held.altered_seq}

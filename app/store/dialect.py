@@ -77,10 +77,15 @@ def add_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, A
     """
     names = tuple(rows[0])
     if connection.dialect.name == "sqlite":
-        connection.execute(insert(table), list(rows))
+        connection.execute(_insert(table), list(rows))
     else:
         written = [{name: _in_json(value) for name, value in row.items()} for row in rows]
         connection.execute(_add_rows(table, names), {"rows": json.dumps(written)})
+
+
+@cache
+def _insert(table: Table) -> Any:
+    return insert(table)
 
 
 def _in_json(value: Any) -> Any:

@@ -68,9 +68,9 @@ GLOBS = st.lists(st.tuples(PARTS.filter(lambda text: "/" not in text), PARTS).ma
 
 @contextmanager
 def rolled_back(engine: Engine) -> Iterator[Connection]:
-    with engine.connect() as connection, connection.begin() as transaction:
+    with writing(engine) as connection:
         yield connection
-        transaction.rollback()
+        connection.rollback()
 
 
 @examples(max_examples=150)
