@@ -39,7 +39,7 @@ DEPLOY, ALERT = "trigger:web", "channel:ops"
 def rule(
     name: str = "web", *, deploy: bool = True, alert: bool = False, confirm: bool | None = None, **when: Any
 ) -> Rule:
-    return Rule(name, When(**when), (DEPLOY,) if deploy else (), (ALERT,) if alert else (), "0123456789ab", confirm)
+    return Rule(name, When(**when), (DEPLOY,) if deploy else (), (ALERT,) if alert else (), "0123456789ab", confirm=confirm)
 
 
 @dataclass

@@ -13,7 +13,7 @@ from app.domain.rules import Rule
 from app.outbound import Door
 from app.settings import load
 from app.store import rule_texts
-from app.store.queries.told import latest_change
+from app.store.told_where import latest_change
 from app.usecases.explain import Explanation, explain
 
 

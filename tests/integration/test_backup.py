@@ -219,7 +219,10 @@ def test_one_that_was_stopped_can_be_begun_again(
     upgrade(restored)
     _here(monkeypatch, tmp_path / "elsewhere", empty_url)
     run("restore", str(tmp_path / "kept.tar.gz"))
-    assert rows(restored) == before
+    after = rows(restored)
+    assert {name: after[name] for name in after if name not in WRITTEN} == {
+        name: before[name] for name in before if name not in WRITTEN
+    }
     restored.dispose()
 
 

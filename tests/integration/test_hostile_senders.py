@@ -130,7 +130,7 @@ def test_a_size_that_no_database_holds_is_not_believed(engine: Engine) -> None:
         return Reply(200, {}, b"{}")
 
     with Listener(answer=answer) as listener, Door() as door:
-        walked = reconcile(Asked("prod", "r"), Means(engine, RemoteRegistry(door, listener.url), POLICY))
+        walked = reconcile(Asked("prod", "r"), Means(engine, RemoteRegistry(door, listener.url), POLICY), "os:ann")
     assert len(walked.differences) == 1
 
 

@@ -25,7 +25,7 @@ from app.cli import COMMANDS, main
 from app.domain.access import EVERYTHING, Role
 from app.domain.digests import Digest
 from app.envelopes import Received
-from app.store import quarantine, schema
+from app.store import quarantine, rule_texts, schema
 from app.store.engine import reading, writing
 from app.store.migrate import downgrade
 from app.usecases import tokens
@@ -78,6 +78,10 @@ LOOKS: Mapping[str, str] = {
     "origin show": "old",
     "token list": "",
     "rules check": "",
+    "rules explain": f"{REGISTRY}/shop/web:stable",
+    "rules show": "0123456789ab",
+    "rules simulate": "--since 2026-01-01",
+    "trigger show": "web",
     "archive list": "",
     "audit verify": "",
     "audit checkpoint": "",
@@ -165,6 +169,7 @@ def house(engine: Engine, database_url: str, tmp_path: Path, monkeypatch: pytest
     entry = reject("prod", Received(envelope(an_event(second=9))), moment(10), ("unreadable", "by an older version"))
     with writing(engine) as connection:
         quarantine.add(connection, [entry])
+        rule_texts.keep(connection, {"0123456789ab": "name: web"})
     tokens.issue(engine, NewToken("ann", Role.READ, EVERYTHING), "os:setup")
     with Listener(answer=registry) as listener:
         (tmp_path / "tagtrail.yml").write_text(json.dumps({
@@ -173,6 +178,7 @@ def house(engine: Engine, database_url: str, tmp_path: Path, monkeypatch: pytest
             }},
             "registries": {REGISTRY: {"url": listener.url}},
             "keep": {"pull": "1s"},
+            "triggers": {"web": {"kind": "webhook", "url": listener.url}},
         }))
         made = House(engine, tmp_path, entry.id)
         made.run("origin add old --registry old.example")
