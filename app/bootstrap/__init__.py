@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.bootstrap.acting import make_fan, make_forwards, make_receivers, make_sinks
+from app.bootstrap.acting import make_fan, make_forwards, make_receivers, make_settle, make_sinks
 from app.bootstrap.addresses import url_of
+from app.bootstrap.reloading import Watched
 from app.domain.errors import TagtrailError
 from app.domain.rules import PULLED
 from app.queue.jobs import FAN_OUT, Bell, Lane, SilentBell
@@ -50,6 +51,7 @@ __all__ = [
     "make_remote",
     "make_remotes",
     "make_services",
+    "make_settle",
     "make_sinks",
     "policy",
     "sections_to_ask",
@@ -193,7 +195,14 @@ def make_services(settings: Settings) -> Services:
     bell = make_bell(settings)
     rules = policy(settings)
 
+    def use(fresh: Settings) -> None:
+        nonlocal rules
+        rules = policy(fresh)
+
+    watched = Watched(settings, use)
+
     def commit(parcels: Sequence[Parcel]) -> None:
+        watched.look()
         if ingest(engine, parcels, rules):
             bell.ring(FAN_OUT)
 

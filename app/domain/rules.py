@@ -1,6 +1,6 @@
 """Which changes go where: a rule names what it is about and the destinations that are told."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,6 +89,15 @@ def differs(when: When, told: Told) -> str | None:
         or (_nested(when, told) if when.every or when.some or when.none else None)
         or _condition(when.condition, told)
     )
+
+
+def first_of_each(matching: Iterable[Rule]) -> dict[str, Rule]:
+    """By destination, the first of the rules that name it: each is told once."""
+    found: dict[str, Rule] = {}
+    for rule in matching:
+        for destination in rule.destinations:
+            found.setdefault(destination, rule)
+    return found
 
 
 def order_of(when: When, tag: str | None) -> Any:
