@@ -51,12 +51,12 @@ class Rule:
     deploy: tuple[str, ...]
     alert: tuple[str, ...]
     version: str
+    confirm: bool | None = None
     text: str = ""
     windows: tuple[Opening, ...] = ()
     paused: bool = False
     approve_ns: int | None = None
     allow_downgrade: bool = False
-    confirm: bool | None = None
 
     @property
     def destinations(self) -> tuple[str, ...]:
