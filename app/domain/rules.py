@@ -159,7 +159,7 @@ def _tag(clause: TagClause, tag: str | None) -> str | None:
 def _not_among(clause: str, wanted: frozenset[str] | None, said: str | None) -> str | None:
     if wanted is None or said in wanted:
         return None
-    return f"{clause}: {said or 'none is known'} is not {' or '.join(sorted(wanted))}"
+    return f"{clause}: {said} is not {' or '.join(sorted(wanted))}" if said else f"{clause}: none is known"
 
 
 def _platform(pattern: Pattern | None, platforms: frozenset[str] | None) -> str | None:
