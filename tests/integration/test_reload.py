@@ -70,8 +70,12 @@ def test_a_worker_goes_on_with_what_has_changed(folder: Path, worker: None, engi
     wait_until("the new rules", lambda: repositories() == ["shop/other"])
     assert work.current().engine is before.engine
     assert work.current().lanes is before.lanes
-    with reading(engine) as connection:
-        noted = wait_until("the note", lambda: actions.all_of(connection, VERB))
+
+    def notes() -> list[actions.Recorded]:
+        with reading(engine) as connection:
+            return actions.all_of(connection, VERB)
+
+    noted = wait_until("the note", notes)
     assert [one.detail["rules"] for one in noted] == [{"web": work.current().fan.rules[0].version}]
 
 
