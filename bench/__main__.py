@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.figures import line
 from bench.surroundings import machine, versions
 
-BENCHES = ("ingest", "chain", "serial", "latency", "memory")
+BENCHES = ("ingest", "chain", "serial", "latency", "memory", "simulate")
 
 
 def main() -> None:

@@ -5,12 +5,20 @@ import os
 import socket
 import sys
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.bootstrap.acting import make_fan, make_forwards, make_receivers, make_sinks, make_triggers
+from app.bootstrap.acting import (
+    make_fan,
+    make_forwards,
+    make_receivers,
+    make_settle,
+    make_sinks,
+    make_triggers,
+)
 from app.bootstrap.addresses import url_of
+from app.bootstrap.reloading import Watched
 from app.domain.errors import TagtrailError
 from app.domain.rules import PULLED
 from app.queue.jobs import FAN_OUT, Bell, Lane, SilentBell
@@ -50,6 +58,7 @@ __all__ = [
     "make_remote",
     "make_remotes",
     "make_services",
+    "make_settle",
     "make_sinks",
     "make_triggers",
     "policy",
@@ -183,6 +192,7 @@ class Services:
 
     settings: Settings
     engine: Engine
+    policy: Callable[[], Policy]
     parcels: GroupCommit[Parcel]
     registry: "Registry | None"
     recorder: "Recorder | None"
@@ -193,22 +203,40 @@ class Services:
 def make_services(settings: Settings) -> Services:
     engine = audit_engine(settings)
     bell = make_bell(settings)
-    rules = policy(settings)
+    in_force = _policy_in_force(settings)
 
     def commit(parcels: Sequence[Parcel]) -> None:
-        if ingest(engine, parcels, rules):
+        if ingest(engine, parcels, in_force()):
             bell.ring(FAN_OUT)
 
     registry, recorder = (None, None) if settings.open_to_others else _recorded_registry(settings, bell)
     return Services(
         settings=settings,
         engine=engine,
+        policy=in_force,
         parcels=GroupCommit(commit, lambda: alone(settings.data / "ingest.turn")),
         registry=registry,
         recorder=recorder,
         node=f"{socket.gethostname()}:{settings.port}",
         instance=os.environ.get(INSTANCE) or str(uuid.uuid4()),
     )
+
+
+def _policy_in_force(settings: Settings) -> Callable[[], Policy]:
+    """What says the policy, of the configuration as it is then."""
+    known = policy(settings)
+
+    def use(fresh: Settings) -> None:
+        nonlocal known
+        known = policy(fresh)
+
+    watched = Watched(settings, use)
+
+    def in_force() -> Policy:
+        watched.look()
+        return known
+
+    return in_force
 
 
 def _recorded_registry(settings: Settings, bell: Bell) -> tuple["Registry", "Recorder"]:

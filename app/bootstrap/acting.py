@@ -12,6 +12,7 @@ from app.settings.causes import UNPROVEN
 
 if TYPE_CHECKING:
     from app.outbound import Door
+    from app.settings.sections import File
     from app.sinks.sink import Channel, Sink, Trigger
     from app.usecases.fan import Fan
     from app.usecases.forward import Forward
@@ -63,13 +64,13 @@ def make_fan(settings: Settings, sinks: Mapping[str, "Sink"]) -> "Fan":
         section = settings.origins.get(origin)
         return section is not None and section.proof in UNPROVEN
 
-    return Fan(settings.rules, sinks, settings.public_url, settings.file.max_age, _settle(settings), unproven)
+    return Fan(settings.rules, sinks, settings.public_url, settings.file.max_age, make_settle(settings.file), unproven)
 
 
-def _settle(settings: Settings) -> Mapping[str, Settle]:
+def make_settle(file: "File") -> Mapping[str, Settle]:
     """By destination, how long what goes there waits for more."""
-    triggers = {f"trigger:{name}": section for name, section in settings.file.triggers.items()}
-    channels = {f"channel:{name}": section for name, section in settings.file.channels.items()}
+    triggers = {f"trigger:{name}": section for name, section in file.triggers.items()}
+    channels = {f"channel:{name}": section for name, section in file.channels.items()}
     return {name: Settle(one.settle, one.settle_max) for name, one in (triggers | channels).items()}
 
 

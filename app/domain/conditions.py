@@ -71,20 +71,23 @@ class Condition:
 
     def mismatch(self, told: Told) -> str | None:
         """Why it does not hold; None if it does. One that can't be worked out for this change does not."""
-        try:
-            answer = _program(self.source).execute(_values(self.names, told))
-        except Exception as error:  # noqa: BLE001 - whatever the library raises for one change is about that change
-            return f"{_FAILED}{_first_lines(error)}"
-        if not isinstance(answer, bool):
-            return f"{_FAILED}{self.source} is {type(answer).__name__}, not true or false"
-        return None if answer else f"{self.source} is false"
+        values = [_time(told) if name == "time" else getattr(told, name) for name in self.names]
+        return _mismatch(self.source, self.names, tuple(values))
 
 
 _FAILED = "it can't be worked out: "
 
 
-def _values(names: tuple[str, ...], told: Told) -> dict[str, Any]:
-    return {name: _time(told) if name == "time" else getattr(told, name) for name in names}
+@lru_cache(maxsize=32_768)
+def _mismatch(source: str, names: tuple[str, ...], values: tuple[Any, ...]) -> str | None:
+    """Remembered, for the same few values come again and again, and `matches` compiles its pattern each time."""
+    try:
+        answer = _program(source).execute(dict(zip(names, values, strict=True)))
+    except Exception as error:  # noqa: BLE001 - whatever the library raises for one change is about that change
+        return f"{_FAILED}{_first_lines(error)}"
+    if not isinstance(answer, bool):
+        return f"{_FAILED}{source} is {type(answer).__name__}, not true or false"
+    return None if answer else f"{source} is false"
 
 
 def _time(told: Told) -> datetime:

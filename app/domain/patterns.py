@@ -49,7 +49,9 @@ Pattern = str | Regex
 """A glob, or a regular expression."""
 
 
+@lru_cache(maxsize=16_384)
 def matches(pattern: Pattern, text: str) -> bool:
+    """The same few names come again and again, and RE2 is dear to call from Python."""
     return glob_matches(pattern, text) if isinstance(pattern, str) else found(pattern, text) is not None
 
 

@@ -1,6 +1,6 @@
 """Which changes go where: a rule names what it is about and the destinations that are told."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,12 +51,12 @@ class Rule:
     deploy: tuple[str, ...]
     alert: tuple[str, ...]
     version: str
+    confirm: bool | None = None
     text: str = ""
     windows: tuple[Opening, ...] = ()
     paused: bool = False
     approve_ns: int | None = None
     allow_downgrade: bool = False
-    confirm: bool | None = None
 
     @property
     def destinations(self) -> tuple[str, ...]:
@@ -89,6 +89,15 @@ def differs(when: When, told: Told) -> str | None:
         or (_nested(when, told) if when.every or when.some or when.none else None)
         or _condition(when.condition, told)
     )
+
+
+def first_of_each(matching: Iterable[Rule]) -> dict[str, Rule]:
+    """By destination, the first of the rules that name it: each is told once."""
+    found: dict[str, Rule] = {}
+    for rule in matching:
+        for destination in rule.destinations:
+            found.setdefault(destination, rule)
+    return found
 
 
 def order_of(when: When, tag: str | None) -> Any:
@@ -150,7 +159,7 @@ def _tag(clause: TagClause, tag: str | None) -> str | None:
 def _not_among(clause: str, wanted: frozenset[str] | None, said: str | None) -> str | None:
     if wanted is None or said in wanted:
         return None
-    return f"{clause}: {said or 'none is known'} is not {' or '.join(sorted(wanted))}"
+    return f"{clause}: {said} is not {' or '.join(sorted(wanted))}" if said else f"{clause}: none is known"
 
 
 def _platform(pattern: Pattern | None, platforms: frozenset[str] | None) -> str | None:

@@ -15,6 +15,7 @@ from app.domain.rules import Rule
 from app.settings.causes import check_causes
 from app.settings.origins_folder import LOCAL, OriginsFolder, write_private
 from app.settings.sections import Endpoint, File, OriginSection, RegistrySection
+from app.settings.stamps import Stamp, stamp
 from app.settings.yamlfile import ConfigurationError, read
 
 DEFAULT_DATA = "./tagtrail-data"
@@ -25,7 +26,10 @@ DEFAULT_PORT = 5000
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All that Tagtrail is told. `redis_url` is None where nobody rings: the relay alone then moves things."""
+    """All that Tagtrail is told. `redis_url` is None where nobody rings: the relay alone then moves things.
+
+    `stamp` is of the files before they were read.
+    """
 
     data: Path
     config: Path | None
@@ -37,6 +41,7 @@ class Settings:
     file: File
     origins: OriginsFolder
     docker_config: Path
+    stamp: Stamp = frozenset()
 
     @property
     def url(self) -> str:
@@ -48,6 +53,10 @@ class Settings:
     def public_url(self) -> str:
         """Where people reach the pages."""
         return (self.file.web.url or self.url).rstrip("/")
+
+    @property
+    def stamp_now(self) -> Stamp:
+        return stamp(self.config or Path(DEFAULT_CONFIG).absolute(), self.origins.folder)
 
     @property
     def ran_at(self) -> str:
@@ -182,7 +191,9 @@ def load(*, acting: bool = True) -> Settings:
     """
     env = os.environ
     data = Path(env.get("TAGTRAIL_DATA", DEFAULT_DATA)).absolute()
-    config = _config_path(env.get("TAGTRAIL_CONFIG"))
+    named = Path(env.get("TAGTRAIL_CONFIG") or DEFAULT_CONFIG).absolute()
+    config = named if env.get("TAGTRAIL_CONFIG") or named.exists() else None
+    read_at = stamp(named, data / "origins.d")
     file = read(config, File, secrets=acting) if config else File()
     settings = Settings(
         data=data,
@@ -195,17 +206,11 @@ def load(*, acting: bool = True) -> Settings:
         file=file,
         origins=OriginsFolder(data / "origins.d", file.origins),
         docker_config=_docker_config(env),
+        stamp=read_at,
     )
     if acting:
         check_causes(file, settings.origins.all(), config)
     return settings
-
-
-def _config_path(named: str | None) -> Path | None:
-    if named:
-        return Path(named).absolute()
-    default = Path(DEFAULT_CONFIG)
-    return default.absolute() if default.exists() else None
 
 
 def _docker_config(env: Mapping[str, str]) -> Path:

@@ -121,6 +121,6 @@ def _could_be(
     for name in sorted(set(named or ()) - set(let_in or ())):
         raise PydanticCustomError(
             "never",
-            "{name} never comes here; name it in the rule's own {key}: too",
-            {"name": name, "key": key, "at": ("when", *where, key)},
+            "{name} never comes here; name it in the rule's own {clause}: too",
+            {"name": name, "clause": key, "at": ("when", *where, key)},
         )

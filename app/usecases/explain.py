@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from app.domain.rules import Rule, mismatch
 from app.domain.told import Told
 from app.store.engine import Connection
-from app.store.told_where import ToldWhere, told_where
+from app.store.told import ToldWhere, told_where
 from app.usecases.tell import tell
 
 

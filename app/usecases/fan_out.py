@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from app.domain.deliveries import is_deploy
 from app.domain.fan_out import DONE, NO_RULE, PENDING
-from app.domain.rules import mismatch
+from app.domain.rules import first_of_each, mismatch
 from app.domain.settling import Member, Settle
 from app.store import changes, deliveries, outbox, rule_texts, windows
 from app.store.deliveries import TakenError
@@ -63,13 +63,12 @@ def _members(fan: Fan, telling: Telling) -> list[tuple[str, Member]]:
     """Each destination once, with what the first rule that names it sends there."""
     if telling.outcome != PENDING:
         return []
-    found: dict[str, Member] = {}
-    for rule in fan.rules:
-        if mismatch(rule.when, telling.told) is None:
-            member = Member(telling.subject, telling.told, rule.name, rule.version, PENDING)
-            for destination in rule.destinations:
-                found.setdefault(destination, member)
-    return list(found.items())
+    told = telling.told
+    matching = (rule for rule in fan.rules if mismatch(rule.when, told) is None)
+    return [
+        (destination, Member(telling.subject, told, rule.name, rule.version, PENDING))
+        for destination, rule in first_of_each(matching).items()
+    ]
 
 
 def _outcome(telling: Telling, matched: set[str]) -> tuple[str, str]:

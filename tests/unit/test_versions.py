@@ -1,5 +1,7 @@
 """Semantic versions and ranges of them, against another library's reading of npm's ranges."""
 
+import contextlib
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -18,7 +20,7 @@ _PARTIALS = st.one_of(
     st.just("*"),
 )
 _TERMS = st.tuples(st.sampled_from(["", "=", ">=", "<=", ">", "<", "^", "~"]), _PARTIALS).filter(
-    lambda term: not (term[0] in ("<", ">") and term[1] == "*")
+    lambda term: term[1] != "*" or term[0] in ("", "=", ">=")  # the other library refuses ^* and <=*
 )
 _ALTERNATIVES = st.lists(_TERMS.map("".join), min_size=1, max_size=3).map(" ".join) | st.tuples(
     _PARTIALS.filter(lambda text: text != "*"), _PARTIALS.filter(lambda text: text != "*")
@@ -67,10 +69,8 @@ def test_what_is_no_range_is_refused(text: str) -> None:
 
 @given(st.text(alphabet="0123456789.xX*<>=^~v|- ,+abc", max_size=30) | st.text(max_size=600))
 def test_any_text_is_a_range_or_refused_as_none(text: str) -> None:
-    try:
+    with contextlib.suppress(InvalidRangeError):
         assert Range.parse(text).text == text
-    except InvalidRangeError:
-        pass
 
 
 @pytest.mark.parametrize(

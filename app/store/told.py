@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from app.store.schema import deliveries, delivery_changes, tags, window_changes
+from app.store.schema import deliveries, delivery_changes, window_changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,3 @@ def told_where(connection: Connection, subject: str) -> list[ToldWhere]:
     found = [ToldWhere(*row) for row in connection.execute(told)]
     found += [ToldWhere(*row, None, "settling", None) for row in connection.execute(still)]
     return sorted(found, key=lambda one: one.destination)
-
-
-def latest_change(connection: Connection, registry: str, repository: str, tag: str) -> str | None:
-    """The change that made a tag what it is."""
-    query = select(tags.c.change_id).where(
-        tags.c.registry == registry, tags.c.repository == repository, tags.c.tag == tag
-    )
-    return connection.execute(query).scalar_one_or_none()
