@@ -158,7 +158,10 @@ def test_the_registry_may_have_another_name_in_the_cluster(trigger: Any, deploym
     assert deployment.images()["web"] == f"mirror.internal:5000/shop/web@{AFTER}"
 
 
-@pytest.mark.parametrize("changed", [{"after": "absent"}, {"after": "unknown"}, {"repository": "shop/web@evil"}])
+@pytest.mark.parametrize(
+    "changed",
+    [{"after": "absent"}, {"after": "unknown"}, {"repository": "shop/web@evil"}, {"registry": "prod"}],
+)
 def test_what_is_no_image_is_never_set(trigger: Any, deployment: Cluster, changed: dict[str, str]) -> None:
     sink = trigger(deployment, "workload: deployment/web, container: web")
     with pytest.raises(RenderError):
