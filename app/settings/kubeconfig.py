@@ -59,7 +59,7 @@ def from_file(path: Path, context: str | None) -> Cluster:
     """What `context` of a kubeconfig means, else its current one. Raises ConfigurationError without secrets."""
     try:
         config = yaml.safe_load(_read(path))
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: a date that is none
         raise ConfigurationError(f"{path}: not YAML") from None
     if not isinstance(config, Mapping):
         raise ConfigurationError(f"{path}: not a kubeconfig")
@@ -85,7 +85,9 @@ class _Reader:
 
     def named(self, config: Mapping[str, Any], what: str, name: str) -> Mapping[str, Any]:
         """The `what` called `name` in the list `{what}s`."""
-        found = [one for one in config.get(f"{what}s") or [] if isinstance(one, Mapping) and one.get("name") == name]
+        listed = config.get(f"{what}s")
+        several = listed if isinstance(listed, list) else []
+        found = [one for one in several if isinstance(one, Mapping) and one.get("name") == name]
         section = found[0].get(what) if found else None
         if not isinstance(section, Mapping):
             raise ConfigurationError(f"{self.path}: there is no {what} {name!r}")
@@ -107,6 +109,6 @@ class _Reader:
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text, or no path"
         raise ConfigurationError(f"{path}: can't be read: {reason}") from None

@@ -17,7 +17,7 @@ from app.domain.times import rfc3339
 from app.domain.told import Told
 from app.outbound import Call, Door, Url
 from app.sinks.attempt import ACTING_S, ASKING_S, already_so, ask, attempt, nothing_sent
-from app.sinks.image import wanted_image
+from app.sinks.image import check_present, wanted_image
 from app.sinks.sink import Message, Outcome
 
 PLACES: Mapping[str, str] = {
@@ -61,8 +61,11 @@ class Kubernetes:
 
     def render(self, told: Sequence[Told]) -> Message:
         """Raise RenderError where there is nothing to run."""
-        image = wanted_image(told, self.pull_from)
-        wanted = {"image": image} if self.container else {"restartedAt": rfc3339(told[-1].time_ns, 0)}
+        check_present(told)
+        if self.container is not None:
+            wanted = {"image": wanted_image(told, self.pull_from)}
+        else:
+            wanted = {"restartedAt": rfc3339(told[-1].time_ns, 0)}
         return Message("application/json", json.dumps(wanted, separators=(",", ":")).encode())
 
     def send(self, message_id: str, message: Message, now_s: int) -> Outcome:

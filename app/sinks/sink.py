@@ -44,9 +44,10 @@ class Sink(Protocol):
     """One destination of one kind.
 
     `render` is pure: the same changes (at least one, in the order they came) give the same bytes, now and after
-    a restart. To a trigger all of them say one digest. `send` makes exactly one attempt and never raises for the
-    faults of the outside world: they are outcomes. `now_s` is the time of the attempt in seconds since 1970.
-    Neither repr nor any outcome or error shows a secret.
+    a restart. To a trigger all of them say one digest, and it may raise RenderError for what it can't tell.
+    `send` makes exactly one attempt and never raises for the faults of the outside world: they are outcomes.
+    `now_s` is the time of the attempt in seconds since 1970. Neither repr nor any outcome or error shows a
+    secret.
     """
 
     def render(self, told: Sequence[Told]) -> Message: ...

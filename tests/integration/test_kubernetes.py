@@ -1,13 +1,17 @@
 """The Kubernetes trigger against a double of the API: what is patched, and that a repeat is no second rollout."""
 
 import base64
+import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from kubernetes_double import TOKEN, Cluster
 from listener import Reply
 from tellings import AFTER, MOVED, told
@@ -43,6 +47,11 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
 def deployment() -> Iterator[Cluster]:
     with Cluster(PATHS["deployment"], {"web": "shop/web:1", "proxy": "proxy:1"}) as cluster:
         yield cluster
+
+WORDS = [
+    "current-context", "contexts", "clusters", "users", "name", "context", "cluster", "user", "server", "token",
+    "tokenFile", "client-certificate-data", "client-key", "certificate-authority", "exec", "namespace",
+]  # fmt: skip
 
 
 def kubeconfig(folder: Path, url: str, **user: object) -> Path:
@@ -158,7 +167,10 @@ def test_the_registry_may_have_another_name_in_the_cluster(trigger: Any, deploym
     assert deployment.images()["web"] == f"mirror.internal:5000/shop/web@{AFTER}"
 
 
-@pytest.mark.parametrize("changed", [{"after": "absent"}, {"after": "unknown"}, {"repository": "shop/web@evil"}])
+@pytest.mark.parametrize(
+    "changed",
+    [{"after": "absent"}, {"after": "unknown"}, {"repository": "shop/web@evil"}, {"registry": "prod"}],
+)
 def test_what_is_no_image_is_never_set(trigger: Any, deployment: Cluster, changed: dict[str, str]) -> None:
     sink = trigger(deployment, "workload: deployment/web, container: web")
     with pytest.raises(RenderError):
@@ -181,6 +193,30 @@ def test_a_kubeconfig_that_can_not_be_used_says_why(tmp_path: Path, user: dict[s
         from_file(path, None)
     assert complaint in str(caught.value)
     assert "p4ssw0rd" not in str(caught.value)
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.sampled_from(["main", "c", "u"]),
+    lambda below: st.lists(below, max_size=2) | st.dictionaries(st.sampled_from(WORDS), below, max_size=4),
+    max_leaves=8,
+)
+
+
+@given(given_text=st.text(max_size=40) | ANYTHING.map(json.dumps) | ANYTHING.map(lambda one: json.dumps(nested(one))))
+def test_any_kubeconfig_is_a_cluster_or_says_why_not(given_text: str) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "kubeconfig"
+        path.write_text(given_text, encoding="utf-8", errors="replace")
+        try:
+            assert isinstance(from_file(path, None).url, str)
+        except ConfigurationError as error:
+            assert str(error)
+
+
+def nested(anything: object) -> object:
+    """A kubeconfig of which the user is `anything`."""
+    named = {"name": "main", "context": {"cluster": "main", "user": "main"}, "cluster": anything, "user": anything}
+    return {"current-context": "main", "contexts": [named], "clusters": [named], "users": [named]}
 
 
 def test_what_a_kubeconfig_says(tmp_path: Path) -> None:

@@ -232,6 +232,17 @@ def test_azure_gets_the_publishing_credentials(trigger: Any, listener: Listener)
         ('kind: jenkins, url: URL, job: a, token: "${env:TOKEN}"', {201}, {401, 403, 404}, {200, 303, 503}),
         ('kind: nomad, url: URL, job: a, token: "${env:TOKEN}"', {200}, {400, 403, 404}, {429, 500}),
         ('kind: portainer, url: "URL/x"', {200, 202, 204}, {400, 404}, {409, 500}),
+        ('kind: flux, url: URL/hook/x, token: "${env:TOKEN}"', {200}, {400, 404}, {204, 503}),
+        ('kind: coolify, url: URL, uuid: a, token: "${env:TOKEN}"', {200}, {400, 401, 403, 404}, {202, 500}),
+        ('kind: dokploy, url: URL, application: a, token: "${env:TOKEN}"', {200}, {400, 401, 403, 404}, {301, 500}),
+        (
+            'kind: azure-appservice, url: URL, username: a, password: "${env:PASSWORD}"', {200, 202}, {401, 404},
+            {403, 503},
+        ),
+        (
+            'kind: github-workflow, url: URL, repository: a/b, workflow: c.yml, token: "${env:TOKEN}"', {200, 204},
+            {401, 404, 422}, {403, 500},
+        ),
     ],
 )
 def test_what_an_answer_means(  # noqa: PLR0917 - fixtures and parameters

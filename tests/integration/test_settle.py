@@ -140,7 +140,7 @@ def test_a_template_that_fails_on_a_change_ends_its_delivery_and_nothing_else(st
     stage.happen()
     fan_out(stage.engine, fan)
     stage.pass_time()
-    assert settle(stage.engine, fan, DEPLOY) == settle(stage.engine, fan, ALERT) == 1
+    assert settle(stage.engine, fan, DEPLOY, {}) == settle(stage.engine, fan, ALERT, {}) == 1
     status = {row.destination: (row.status, row.reason) for row in stage.deliveries()}
     assert status[ALERT] == ("pending", None)
     assert status[DEPLOY][0] == "dead"
