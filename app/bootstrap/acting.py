@@ -12,7 +12,8 @@ from app.settings.causes import UNPROVEN
 
 if TYPE_CHECKING:
     from app.outbound import Door
-    from app.sinks.sink import Channel, Sink
+    from app.settings.sections import File
+    from app.sinks.sink import Channel, Sink, Trigger
     from app.usecases.fan import Fan
     from app.usecases.forward import Forward
     from app.usecases.notify import Receiver
@@ -20,13 +21,20 @@ if TYPE_CHECKING:
 
 def make_sinks(settings: Settings, door: "Door") -> Mapping[str, "Sink"]:
     """The sink of each destination: `trigger:NAME` and `channel:NAME`. Raises ConfigurationError."""
+    sinks: dict[str, Sink] = dict(make_channels(settings, door))
+    sinks.update(make_triggers(settings, door))
+    return sinks
+
+
+def make_triggers(settings: Settings, door: "Door") -> Mapping[str, "Trigger"]:
+    """Those that deploy, as `trigger:NAME`. Raises ConfigurationError."""
     from app.sinks import kinds
 
-    sinks: dict[str, Sink] = dict(make_channels(settings, door))
+    triggers = {}
     for name, section in settings.file.triggers.items():
         with _told_as(settings, f"triggers.{name}"):
-            sinks[f"trigger:{name}"] = kinds.trigger(section, door)
-    return sinks
+            triggers[f"trigger:{name}"] = kinds.trigger(section, door)
+    return triggers
 
 
 def make_channels(settings: Settings, door: "Door") -> Mapping[str, "Channel"]:
@@ -62,17 +70,17 @@ def make_fan(settings: Settings, sinks: Mapping[str, "Sink"]) -> "Fan":
         sinks,
         settings.public_url,
         settings.file.max_age,
-        _settle(settings),
+        make_settle(settings.file),
         unproven,
         following={name for name, one in channels.items() if one.follow_up},
         limits={name: one.limit for name, one in channels.items() if one.limit},
     )
 
 
-def _settle(settings: Settings) -> Mapping[str, Settle]:
+def make_settle(file: "File") -> Mapping[str, Settle]:
     """By destination, how long what goes there waits for more."""
-    triggers = {f"trigger:{name}": section for name, section in settings.file.triggers.items()}
-    channels = {f"channel:{name}": section for name, section in settings.file.channels.items()}
+    triggers = {f"trigger:{name}": section for name, section in file.triggers.items()}
+    channels = {f"channel:{name}": section for name, section in file.channels.items()}
     return {name: Settle(one.settle, one.settle_max) for name, one in (triggers | channels).items()}
 
 

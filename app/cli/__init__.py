@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, str] = {
     "origin": "app.cli.origin:origin",
     "token": "app.cli.token:token",
     "rules": "app.cli.rules:rules",
+    "trigger": "app.cli.trigger:trigger",
     "channel": "app.cli.channel:channel",
     "archive": "app.cli.archive:archive",
     "backup": "app.cli.backup:backup",

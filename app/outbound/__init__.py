@@ -7,6 +7,7 @@ from app.outbound.calls import Answer, Call, Limits
 from app.outbound.door import Door, Incoming
 from app.outbound.errors import Fault, OutboundError
 from app.outbound.mail import Mail, MailServer, Receipt, post
+from app.outbound.tls import Tls
 from app.outbound.urls import InvalidUrlError, Url, shown
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "MailServer",
     "OutboundError",
     "Receipt",
+    "Tls",
     "Url",
     "post",
     "shown",

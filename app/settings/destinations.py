@@ -1,22 +1,18 @@
 """Where deliveries go: triggers deploy, channels tell people."""
 
-from typing import Literal
-
 from app.domain.times import SECOND_NS
-from app.settings.values import Duration, Secret, SecretUrl, Section
+from app.settings.values import Duration, Section
 
 SETTLE_NS = 2 * SECOND_NS
 SETTLE_MAX_NS = 30 * SECOND_NS
 
 
 class TriggerSection(Section):
-    """`secret` signs what is sent to a webhook, as Standard Webhooks writes it (whsec_…).
+    """What all triggers have; `app.settings.triggers` has the kinds.
 
     What comes within `settle` of each other, though not longer than `settle_max`, goes out together.
     """
 
-    kind: Literal["webhook"]
-    url: SecretUrl
-    secret: Secret | None = None
+    kind: str
     settle: Duration = SETTLE_NS
     settle_max: Duration = SETTLE_MAX_NS

@@ -212,6 +212,30 @@ def present_tags(connection: Connection, identity: str) -> list[str]:
     return sorted(connection.execute(query).scalars())
 
 
+def sent_tags(connection: Connection, place: tuple[str, str, str], since_ns: int = 0) -> list[str]:
+    """The tags of what is on its way or was delivered to a (destination, registry, repository), the newest first.
+
+    Of the last hundred, made after `since_ns`.
+    """
+    destination, registry, repository = place
+    query = (
+        select(delivery_changes.c.tag)
+        .join(deliveries, deliveries.c.id == delivery_changes.c.delivery_id)
+        .where(
+            deliveries.c.purpose == "deploy",
+            deliveries.c.destination == destination,
+            deliveries.c.registry == registry,
+            deliveries.c.repository == repository,
+            deliveries.c.made_ns > since_ns,
+            deliveries.c.status.in_((Status.PENDING.value, Status.DELIVERED.value)),
+            delivery_changes.c.tag.is_not(None),
+        )
+        .order_by(deliveries.c.made_ns.desc())
+        .limit(100)
+    )
+    return list(connection.execute(query).scalars())
+
+
 def due_destinations(connection: Connection, now_ns: int) -> set[str]:
     query = (
         select(deliveries.c.destination)

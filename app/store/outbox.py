@@ -12,11 +12,14 @@ EVENT = "event:"
 """Prefix of a subject that is an event; its seq follows."""
 DELIVERY = "delivery:"
 """Prefix of a subject that is the end of a deploy; the delivery's ID:STATUS follows."""
+RESOLVE = "resolve:"
+"""Prefix of a lane of promises to ask a registry; its name follows."""
+_INSERT = insert(outbox)
 
 
 def resolve_lane(registry: str) -> str:
     """Of promises to ask `registry` for a digest: a registry that doesn't answer holds up no other."""
-    return f"resolve:{registry}"
+    return f"{RESOLVE}{registry}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class Promise:
 def add(connection: Connection, lane: str, subjects: Sequence[str], not_before_ns: int) -> None:
     if subjects:
         connection.execute(
-            insert(outbox),
+            _INSERT,
             [{"lane": lane, "subject": subject, "not_before_ns": not_before_ns} for subject in subjects],
         )
 

@@ -12,14 +12,14 @@ from app.domain.times import SECOND_NS
 from app.outbound import Limits
 from app.pausepoints import pause
 from app.remote.client import RemoteRegistry
-from app.sinks.sink import Message, Outcome, Sink
+from app.sinks.sink import Message, Outcome, Patient, Sink
 from app.store import deliveries
 from app.store.deliveries import Attempt, Claim
 from app.store.engine import Connection, Engine, now_ns, writing
 from app.usecases.confirm import Doubt, doubt
 
 LEASE_NS = int((Limits().total_s + 5) * SECOND_NS)
-"""Longer than any attempt: an attempt ends before its lease."""
+"""Longer than an attempt that is one call: an attempt ends before its lease."""
 SUPERSEDED = "superseded: the tag moved on"
 
 
@@ -29,9 +29,9 @@ def deliver(engine: Engine, destination: str, sink: Sink, remotes: Mapping[str, 
     As many as may be in flight are claimed and sent together; what came of them and the next claims are a transaction.
     `remotes` are asked before deploys that have to be confirmed.
     """
-    tried, most = 0, in_flight(destination)
+    tried, most, held_ns = 0, in_flight(destination), lease_ns(sink)
     with writing(engine) as connection:
-        claimed = _claim(connection, destination, most)
+        claimed = _claim(connection, destination, held_ns, most)
     with ThreadPoolExecutor(most, thread_name_prefix=destination) as threads:
         while claimed:
             tried += len(claimed)
@@ -40,8 +40,13 @@ def deliver(engine: Engine, destination: str, sink: Sink, remotes: Mapping[str, 
             with writing(engine) as connection:
                 for one, outcome in zip(claimed, ended, strict=True):
                     _write(connection, one, outcome)
-                claimed = _claim(connection, destination, most)
+                claimed = _claim(connection, destination, held_ns, most)
     return tried
+
+
+def lease_ns(sink: Sink) -> int:
+    """How long a claim of `sink` holds."""
+    return int((sink.longest_s + 5) * SECOND_NS) if isinstance(sink, Patient) else LEASE_NS
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +57,9 @@ class _Ready:
     tags: tuple[str, ...]
 
 
-def _claim(connection: Connection, destination: str, most: int) -> list[_Ready]:
+def _claim(connection: Connection, destination: str, held_ns: int, most: int) -> list[_Ready]:
     """The next deliveries to try; those that tell of what is no longer so end here."""
-    while claimed := deliveries.claim(connection, destination, now_ns(connection), LEASE_NS, most):
+    while claimed := deliveries.claim(connection, destination, now_ns(connection), held_ns, most):
         past = [one for one in claimed if _superseded(connection, one)]
         for one in past:
             deliveries.supersede(connection, one, SUPERSEDED)
