@@ -86,7 +86,7 @@ class Stage:
             connection.execute(update(schema.windows).values(closes_ns=1))
 
     def deliver(self, destination: str = DEPLOY) -> int:
-        return deliver(self.engine, destination, self.sinks[destination], self.remotes)
+        return deliver(self.engine, self.fan, destination, self.remotes)
 
     def rows(self, name: str, *order: str) -> list[Row[Any]]:
         table = schema.metadata.tables[name]

@@ -13,7 +13,6 @@ from app.queue.jobs import FAN_OUT, Bell, Lane
 from app.queue.rq import connect, heard
 from app.remote.client import RemoteRegistry
 from app.settings import Settings
-from app.sinks.sink import Sink
 from app.store.engine import Engine
 from app.usecases.deliver import deliver, no_sink
 from app.usecases.fan import Fan
@@ -35,7 +34,6 @@ class Work:
     redis: Redis
     bell: Bell
     door: Door
-    sinks: Mapping[str, Sink]
     fan: Fan
     receivers: Mapping[str, Receiver]
     remotes: Mapping[str, RemoteRegistry]
@@ -68,11 +66,10 @@ class Work:
                 notify(self.journal, self.receivers[lane.about], self.door, random.uniform(-1, 1))  # noqa: S311
 
     def _deliver(self, destination: str) -> None:
-        sink = self.sinks.get(destination)
-        if sink is None:
-            no_sink(self.engine, destination)
+        if destination in self.fan.sinks:
+            deliver(self.engine, self.fan, destination, self.remotes)
         else:
-            deliver(self.engine, destination, sink, self.remotes)
+            no_sink(self.engine, destination)
 
 
 _current: list[Work] = []
@@ -90,7 +87,6 @@ def start(settings: Settings) -> Work:
         redis=connect(settings.redis_url),
         bell=bootstrap.make_bell(settings),
         door=door,
-        sinks=sinks,
         fan=bootstrap.make_fan(settings, sinks),
         receivers=bootstrap.make_receivers(settings),
         remotes=bootstrap.make_remotes(settings, door),

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from app.domain.openings import Opening
 from app.domain.told import Told
 
 DEFAULT_KINDS = frozenset({"created", "moved", "restored"})
@@ -31,6 +32,8 @@ class Rule:
     """`deploy` and `alert` are names of destinations; `version` is the digest of the rule's text.
 
     `confirm`: whether a registry is asked before a deploy; None: where the sender of the event is not proven.
+    Deliveries are held while it is `paused`, outside `windows`, and until somebody approves, who has `approve_ns` for
+    it (None: nobody is asked).
     """
 
     name: str
@@ -39,6 +42,9 @@ class Rule:
     alert: tuple[str, ...]
     version: str
     confirm: bool | None = None
+    windows: tuple[Opening, ...] = ()
+    paused: bool = False
+    approve_ns: int | None = None
 
     @property
     def destinations(self) -> tuple[str, ...]:

@@ -124,6 +124,11 @@ class Settings:
     def rules(self) -> tuple[Rule, ...]:
         return tuple(_rule(section) for section in self.file.rules)
 
+    @property
+    def destinations(self) -> tuple[str, ...]:
+        """Where deliveries go, by the names that they have everywhere."""
+        return (*(f"trigger:{name}" for name in self.file.triggers), *(f"channel:{name}" for name in self.file.channels))
+
     def origin(self, name: str) -> tuple[Origin, OriginSection] | None:
         section = self.origins.get(name)
         if section is None:
@@ -176,6 +181,8 @@ def _rule(section: RuleSection) -> Rule:
         alert=tuple(f"channel:{name}" for name in section.alert),
         version=version,
         confirm=section.confirm,
+        paused=section.paused,
+        approve_ns=section.approve,
     )
 
 

@@ -1,8 +1,10 @@
 """What leads a change to its destinations."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from app.settings.values import Name, Section
+from pydantic import Field
+
+from app.settings.values import Duration, Name, Section
 
 
 class WhenSection(Section):
@@ -21,3 +23,5 @@ class RuleSection(Section):
     alert: tuple[str, ...] = ()
     insecure: str | None = None
     confirm: bool | None = None
+    paused: bool = False
+    approve: Annotated[Duration, Field(gt=0)] | None = None

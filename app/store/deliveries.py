@@ -68,16 +68,19 @@ class Claim:
     """A delivery that is ours to try until the lease ends; `fence` must still be its number when we write.
 
     `tries` counts the attempts that ended, since the last redelivery by hand; `cause` is MANUAL for all behind one.
+    `held_ns`: since when it was not let go.
     """
 
     id: str
     destination: str
     purpose: str
+    rule: str
     content_type: str
     body: bytes
     headers: str | None
     query: str | None
     expires_ns: int
+    held_ns: int | None
     registry: str | None
     repository: str | None
     digest: str | None
@@ -166,9 +169,9 @@ def finish(connection: Connection, claimed: Claim, attempt: Attempt, then: Next)
     return True
 
 
-def supersede(connection: Connection, claimed: Claim, reason: str) -> None:
-    """End a claimed delivery untried: what it tells is no longer so."""
-    _end(connection, claimed, Next(Status.SUPERSEDED, reason))
+def end(connection: Connection, claimed: Claim, status: Status, reason: str) -> None:
+    """End a claimed delivery untried."""
+    _end(connection, claimed, Next(status, reason))
 
 
 def _end(connection: Connection, claimed: Claim, then: Next, tried: int = 0) -> bool:
@@ -233,6 +236,7 @@ def again(connection: Connection, identity: str, now_ns: int, expires_ns: int) -
             tries=0,
             cause=MANUAL,
             leased_until_ns=0,
+            held_ns=None,
             fence=deliveries.c.fence + 1,
         )
     )
@@ -255,6 +259,7 @@ def copy(connection: Connection, identity: str, new_id: str, now_ns: int, expire
         "tries": 0,
         "cause": MANUAL,
         "leased_until_ns": 0,
+        "held_ns": None,
         "fence": 0,
     }
     connection.execute(insert(deliveries).values(values))

@@ -17,21 +17,23 @@ from app.store import deliveries
 from app.store.deliveries import Attempt, Claim
 from app.store.engine import Connection, Engine, now_ns, writing
 from app.usecases.confirm import Doubt, doubt
+from app.usecases.fan import Fan
+from app.usecases.gate import pass_gate
 
 LEASE_NS = int((Limits().total_s + 5) * SECOND_NS)
 """Longer than any attempt: an attempt ends before its lease."""
-SUPERSEDED = "superseded: the tag moved on"
 
 
-def deliver(engine: Engine, destination: str, sink: Sink, remotes: Mapping[str, RemoteRegistry]) -> int:
+def deliver(engine: Engine, fan: Fan, destination: str, remotes: Mapping[str, RemoteRegistry]) -> int:
     """Try every delivery that is due for `destination`; how many were tried.
 
     As many as may be in flight are claimed and sent together; what came of them and the next claims are a transaction.
     `remotes` are asked before deploys that have to be confirmed.
     """
-    tried, most = 0, in_flight(destination)
+    tried, sink = 0, fan.sinks[destination]
+    most = in_flight(destination)
     with writing(engine) as connection:
-        claimed = _claim(connection, destination, most)
+        claimed = _claim(connection, fan, destination, most)
     with ThreadPoolExecutor(most, thread_name_prefix=destination) as threads:
         while claimed:
             tried += len(claimed)
@@ -40,7 +42,7 @@ def deliver(engine: Engine, destination: str, sink: Sink, remotes: Mapping[str, 
             with writing(engine) as connection:
                 for one, outcome in zip(claimed, ended, strict=True):
                     _write(connection, one, outcome)
-                claimed = _claim(connection, destination, most)
+                claimed = _claim(connection, fan, destination, most)
     return tried
 
 
@@ -52,26 +54,17 @@ class _Ready:
     tags: tuple[str, ...]
 
 
-def _claim(connection: Connection, destination: str, most: int) -> list[_Ready]:
-    """The next deliveries to try; those that tell of what is no longer so end here."""
+def _claim(connection: Connection, fan: Fan, destination: str, most: int) -> list[_Ready]:
+    """The next deliveries to try; those that may not go are held, or end here."""
     while claimed := deliveries.claim(connection, destination, now_ns(connection), LEASE_NS, most):
-        past = [one for one in claimed if _superseded(connection, one)]
-        for one in past:
-            deliveries.supersede(connection, one, SUPERSEDED)
-        if len(past) < len(claimed):
-            return [_ready(connection, one) for one in claimed if one not in past]
+        if going := pass_gate(connection, fan, claimed):
+            return [_ready(connection, one) for one in going]
     return []
 
 
 def _ready(connection: Connection, claimed: Claim) -> _Ready:
     asked = claimed.confirm and claimed.cause == deliveries.SCHEDULED
     return _Ready(claimed, tuple(deliveries.present_tags(connection, claimed.id)) if asked else ())
-
-
-def _superseded(connection: Connection, claimed: Claim) -> bool:
-    """Whether a deploy tells of what is past; not one that somebody asked for by hand (decision 9)."""
-    scheduled = claimed.purpose == "deploy" and claimed.cause == deliveries.SCHEDULED
-    return scheduled and not deliveries.tells_the_present(connection, claimed.id)
 
 
 def _try(ready: _Ready, sink: Sink, remotes: Mapping[str, RemoteRegistry]) -> tuple[Attempt, Outcome] | Doubt:
@@ -93,7 +86,7 @@ def _write(connection: Connection, ready: _Ready, ended: tuple[Attempt, Outcome]
         attempt, outcome = ended
         deliveries.finish(connection, ready.claim, attempt, _next(ready.claim, outcome, now_ns(connection)))
     elif ended.final:
-        deliveries.supersede(connection, ready.claim, ended.reason)
+        deliveries.end(connection, ready.claim, Status.SUPERSEDED, ended.reason)
     else:
         failed = Outcome(None, ended.reason, b"", permanent=False, delivered=False, retry_after_s=None, duration_ns=0)
         attempt = Attempt(time.time_ns(), 0, None, ended.reason, b"")
