@@ -32,6 +32,7 @@ from app.usecases.ingest import Parcel, Policy, ingest
 from app.usecases.settle import settle
 
 PROD = Origin("prod", "distribution", ("registry.example:5000",))
+LINK_KEY = b"a key of the tests"
 MAX_AGE_NS = 3600 * SECOND_NS
 DEPLOY, ALERT = "trigger:web", "channel:ops"
 
@@ -72,7 +73,8 @@ class Stage:
     @property
     def fan(self) -> Fan:
         settled = {DEPLOY: self.settled, ALERT: self.settled}
-        return Fan(self.rules, self.sinks, "http://tagtrail.example", MAX_AGE_NS, settled, self.unproven.__contains__)
+        proven = self.unproven.__contains__
+        return Fan(self.rules, self.sinks, "http://tagtrail.example", MAX_AGE_NS, settled, proven, LINK_KEY)
 
     def fan_out(self) -> set[str]:
         return fan_out(self.engine, self.fan)

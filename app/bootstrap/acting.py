@@ -56,7 +56,15 @@ def make_fan(settings: Settings, sinks: Mapping[str, "Sink"]) -> "Fan":
         section = settings.origins.get(origin)
         return section is not None and section.proof in UNPROVEN
 
-    return Fan(settings.rules, sinks, settings.public_url, settings.file.max_age, _settle(settings), unproven)
+    return Fan(
+        rules=settings.rules,
+        sinks=sinks,
+        base_url=settings.public_url,
+        max_age_ns=settings.file.max_age,
+        settle=_settle(settings),
+        unproven=unproven,
+        link_key=settings.link_key(),
+    )
 
 
 def _settle(settings: Settings) -> Mapping[str, Settle]:

@@ -16,7 +16,10 @@ LOOK_AGAIN_NS = 3600 * SECOND_NS
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """What somebody holds back: `scope` is EVERYTHING, rule:NAME, trigger:NAME or channel:NAME. `until_ns` None: open."""
+    """What somebody holds back: `scope` is EVERYTHING, rule:NAME, trigger:NAME or channel:NAME.
+
+    `until_ns` None: until somebody ends it.
+    """
 
     scope: str
     since_ns: int

@@ -127,7 +127,8 @@ class Settings:
     @property
     def destinations(self) -> tuple[str, ...]:
         """Where deliveries go, by the names that they have everywhere."""
-        return (*(f"trigger:{name}" for name in self.file.triggers), *(f"channel:{name}" for name in self.file.channels))
+        named = (("trigger", self.file.triggers), ("channel", self.file.channels))
+        return tuple(f"{what}:{name}" for what, sections in named for name in sections)
 
     def origin(self, name: str) -> tuple[Origin, OriginSection] | None:
         section = self.origins.get(name)
@@ -153,6 +154,10 @@ class Settings:
     def session_key(self) -> str:
         """What signs the cookies of those who have signed in; who deletes its file signs all of them out."""
         return self._made_once("session.key")
+
+    def link_key(self) -> bytes:
+        """What makes the secrets of links that approve; every worker has the same."""
+        return self._made_once("link.key").encode()
 
     def _made_once(self, name: str) -> str:
         """A secret of this installation, in a file of DATA that the first who needs it makes."""

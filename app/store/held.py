@@ -33,10 +33,11 @@ def let_go(connection: Connection, claimed: Claim, expires_ns: int) -> Claim:
     return replace(claimed, held_ns=None, expires_ns=expires_ns)
 
 
-def wake(connection: Connection, now_ns: int) -> None:
-    """Have all that is held looked at again now."""
+def wake(connection: Connection, now_ns: int, identity: str | None = None) -> None:
+    """Have all that is held, or one delivery, looked at again now."""
+    which = deliveries.c.held_ns.is_not(None) if identity is None else deliveries.c.id == identity
     due = deliveries.c.next_attempt_ns > now_ns
-    connection.execute(update(deliveries).where(deliveries.c.held_ns.is_not(None), due).values(next_attempt_ns=now_ns))
+    connection.execute(update(deliveries).where(which, due).values(next_attempt_ns=now_ns))
 
 
 def rules_of(connection: Connection, ids: list[str]) -> dict[str, set[str]]:

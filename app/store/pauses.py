@@ -9,10 +9,13 @@ from app.store.schema import pauses
 
 
 def in_force(connection: Connection, now_ns: int) -> dict[str, Pause]:
-    """By scope."""
-    query = select(pauses).where(or_(pauses.c.until_ns.is_(None), pauses.c.until_ns > now_ns)).order_by(pauses.c.scope)
-    return {row.scope: Pause(row.scope, row.since_ns, row.until_ns, row.actor, row.reason)
-            for row in connection.execute(query)}
+    """By scope. Who lifts one waits for this transaction, and so finds all that it holds."""
+    open_still = or_(pauses.c.until_ns.is_(None), pauses.c.until_ns > now_ns)
+    query = select(pauses).where(open_still).order_by(pauses.c.scope).with_for_update(read=True)
+    return {
+        row.scope: Pause(row.scope, row.since_ns, row.until_ns, row.actor, row.reason)
+        for row in connection.execute(query)
+    }
 
 
 def put(connection: Connection, pause: Pause) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from app.domain.approvals import sealed, unsealed
 from app.domain.deliveries import Next, Status, Tried, after_attempt, in_flight
 from app.domain.times import SECOND_NS
 from app.outbound import Limits
@@ -37,7 +38,7 @@ def deliver(engine: Engine, fan: Fan, destination: str, remotes: Mapping[str, Re
     with ThreadPoolExecutor(most, thread_name_prefix=destination) as threads:
         while claimed:
             tried += len(claimed)
-            ended = list(threads.map(lambda one: _try(one, sink, remotes), claimed))
+            ended = list(threads.map(lambda one: _try(one, fan, sink, remotes), claimed))
             pause("deliver.sent")
             with writing(engine) as connection:
                 for one, outcome in zip(claimed, ended, strict=True):
@@ -67,7 +68,9 @@ def _ready(connection: Connection, claimed: Claim) -> _Ready:
     return _Ready(claimed, tuple(deliveries.present_tags(connection, claimed.id)) if asked else ())
 
 
-def _try(ready: _Ready, sink: Sink, remotes: Mapping[str, RemoteRegistry]) -> tuple[Attempt, Outcome] | Doubt:
+def _try(
+    ready: _Ready, fan: Fan, sink: Sink, remotes: Mapping[str, RemoteRegistry]
+) -> tuple[Attempt, Outcome] | Doubt:
     claimed = ready.claim
     pause("deliver.claimed")
     if ready.tags:
@@ -76,8 +79,9 @@ def _try(ready: _Ready, sink: Sink, remotes: Mapping[str, RemoteRegistry]) -> tu
         if found is not None:
             return found
     started_ns = time.time_ns()
-    outcome = sink.send(claimed.id, _message(claimed), started_ns // SECOND_NS)
-    return Attempt(started_ns, outcome.duration_ns, outcome.status, outcome.detail, outcome.answer), outcome
+    outcome = sink.send(claimed.id, _message(claimed, fan.link_key), started_ns // SECOND_NS)
+    answer = sealed(fan.link_key, claimed.body, outcome.answer) if _asks_people(claimed) else outcome.answer
+    return Attempt(started_ns, outcome.duration_ns, outcome.status, outcome.detail, answer), outcome
 
 
 def _write(connection: Connection, ready: _Ready, ended: tuple[Attempt, Outcome] | Doubt) -> None:
@@ -93,9 +97,15 @@ def _write(connection: Connection, ready: _Ready, ended: tuple[Attempt, Outcome]
         deliveries.finish(connection, ready.claim, attempt, _next(ready.claim, failed, now_ns(connection)))
 
 
-def _message(claimed: Claim) -> Message:
+def _message(claimed: Claim, link_key: bytes) -> Message:
     headers = tuple((name, value) for name, value in json.loads(claimed.headers or "[]"))
-    return Message(claimed.content_type, claimed.body, headers, claimed.query or "")
+    body = unsealed(link_key, claimed.body) if _asks_people(claimed) else claimed.body
+    return Message(claimed.content_type, body, headers, claimed.query or "")
+
+
+def _asks_people(claimed: Claim) -> bool:
+    """Whether it is a message of ours with a link that approves: no other is sent with a secret in it."""
+    return claimed.purpose == "approval"
 
 
 def _next(claimed: Claim, outcome: Outcome, now: int) -> Next:

@@ -12,7 +12,8 @@ from app.sinks.sink import Sink
 class Fan:
     """`sinks` and `settle` are by destination; `base_url` is where people reach the pages.
 
-    `unproven` are the origins whose senders show no secret in a header or signature.
+    `unproven` are the origins whose senders show no secret in a header or signature. `link_key` makes the secrets of
+    links that approve.
     """
 
     rules: Sequence[Rule]
@@ -21,6 +22,7 @@ class Fan:
     max_age_ns: int
     settle: Mapping[str, Settle] = field(default_factory=dict)
     unproven: Callable[[str], bool] = lambda _origin: False
+    link_key: bytes = field(default=b"", repr=False)
 
     def asks_first(self, rule: str, origin: str) -> bool:
         """Whether a deploy by `rule` for an event of `origin` is confirmed by its registry (keel #347)."""

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from app.domain.approvals import Approval, awaited
 from app.domain.deliveries import EXPIRES_NS, End, Go, Hold, Status, Verdict
 from app.domain.holds import Pause, closed, paused
 from app.domain.rules import Rule
-from app.store import deliveries, held, pauses
+from app.store import approvals, deliveries, held, pauses
 from app.store.deliveries import Claim
 from app.store.engine import Connection, now_ns
 from app.usecases.fan import Fan
@@ -22,6 +23,7 @@ class Gates:
     pauses: Mapping[str, Pause]
     rules: Mapping[str, Sequence[Rule]]
     made_by: Mapping[str, set[str]]
+    approvals: Mapping[str, Approval]
 
 
 def pass_gate(connection: Connection, fan: Fan, claimed: Sequence[Claim]) -> list[Claim]:
@@ -45,12 +47,13 @@ def verdict(connection: Connection, claim: Claim, gates: Gates) -> Verdict:
 
 
 def _gates(connection: Connection, fan: Fan, claimed: Sequence[Claim]) -> Gates:
-    made_by = held.rules_of(connection, [one.id for one in claimed])
+    ids = [one.id for one in claimed]
+    made_by = held.rules_of(connection, ids)
     by_name = {rule.name: rule for rule in fan.rules}
     sent = {one.id: made_by.get(one.id, {one.rule}) for one in claimed}
     rules = {identity: [by_name[name] for name in names if name in by_name] for identity, names in sent.items()}
     now = now_ns(connection)
-    return Gates(now, pauses.in_force(connection, now), rules, sent)
+    return Gates(now, pauses.in_force(connection, now), rules, sent, approvals.of(connection, ids))
 
 
 def _let_go(connection: Connection, claim: Claim, now: int) -> Claim:
@@ -64,6 +67,12 @@ def _is_present(connection: Connection, claim: Claim, _gates: Gates) -> End | No
     return End(Status.SUPERSEDED, SUPERSEDED) if past else None
 
 
+def _is_approved(_connection: Connection, claim: Claim, gates: Gates) -> Hold | End | None:
+    """Also where somebody sends by hand what waits for another one's word."""
+    asked = gates.approvals.get(claim.id)
+    return None if asked is None else awaited(asked, claim.digest, gates.now_ns)
+
+
 def _is_paused(_connection: Connection, claim: Claim, gates: Gates) -> Hold | None:
     """Who asks by hand goes past a pause of the rule, though not of the destination or of everything."""
     rules = gates.made_by[claim.id] if claim.cause == deliveries.SCHEDULED else ()
@@ -75,4 +84,9 @@ def _is_closed(_connection: Connection, claim: Claim, gates: Gates) -> Hold | No
     return None if by_hand else closed(gates.rules[claim.id], claim.destination, gates.now_ns)
 
 
-_CHECKS: Sequence[Callable[[Connection, Claim, Gates], Hold | End | None]] = (_is_present, _is_paused, _is_closed)
+_CHECKS: Sequence[Callable[[Connection, Claim, Gates], Hold | End | None]] = (
+    _is_present,
+    _is_approved,
+    _is_paused,
+    _is_closed,
+)

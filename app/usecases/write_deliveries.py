@@ -1,7 +1,6 @@
 """Writes the messages for a destination, with what they tell: id and bytes never change again (decision 12)."""
 
 import json
-import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -13,7 +12,9 @@ from app.domain.traces import trace_id
 from app.store import deliveries
 from app.store.deliveries import Link, NewDelivery
 from app.store.engine import Connection, now_ns
+from app.usecases.ask_approval import ask_approval
 from app.usecases.fan import Fan
+from app.usecases.new_id import new_id
 
 
 def write_deliveries(
@@ -29,11 +30,7 @@ def write_deliveries(
         new.append(delivery)
         links += [_link(destination, delivery.id, member) for member in (*group.members, *group.parts)]
     deliveries.add(connection, new, links)
-
-
-def new_id() -> str:
-    """What the receiver sees as `webhook-id`: the same over all attempts."""
-    return f"msg_{uuid.uuid4().hex}"
+    ask_approval(connection, fan, new, links)
 
 
 def _delivery(fan: Fan, destination: str, purpose: str, group: Group, now: int) -> NewDelivery:
