@@ -13,6 +13,7 @@ from sqlalchemy import Engine, Row, select, update
 
 from app.domain.deliveries import EXPIRES_NS
 from app.domain.origins import Origin
+from app.domain.protected import Protected
 from app.domain.rules import Rule, When
 from app.domain.settling import Settle
 from app.domain.signatures import SigningSecret
@@ -55,6 +56,7 @@ class Stage:
     remotes: Mapping[str, RemoteRegistry] = field(default_factory=dict)
     unproven: Collection[str] = ()
     settled: Settle = field(default_factory=Settle)
+    protected: Protected | None = None
 
     @property
     def sinks(self) -> dict[str, Sink]:
@@ -74,7 +76,7 @@ class Stage:
     def fan(self) -> Fan:
         settled = {DEPLOY: self.settled, ALERT: self.settled}
         proven = self.unproven.__contains__
-        return Fan(self.rules, self.sinks, "http://tagtrail.example", MAX_AGE_NS, settled, proven, LINK_KEY)
+        return Fan(self.rules, self.sinks, "http://tagtrail.example", MAX_AGE_NS, settled, proven, LINK_KEY, self.protected)
 
     def fan_out(self) -> set[str]:
         return fan_out(self.engine, self.fan)

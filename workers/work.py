@@ -19,6 +19,7 @@ from app.usecases.fan import Fan
 from app.usecases.fan_out import fan_out
 from app.usecases.forward import Forward, forward
 from app.usecases.ingest import Policy
+from app.usecases.make_redeploys import make_redeploys
 from app.usecases.notify import Receiver, notify
 from app.usecases.resolve import resolve
 from app.usecases.settle import settle
@@ -51,6 +52,9 @@ class Work:
         match lane.job:
             case FAN_OUT.job:
                 for destination in fan_out(self.engine, self.fan):
+                    self.bell.ring(Lane("deliver", destination))
+            case "redeploy":
+                for destination in make_redeploys(self.engine, self.fan):
                     self.bell.ring(Lane("deliver", destination))
             case "settle":
                 if settle(self.engine, self.fan, lane.about, self.remotes):

@@ -64,6 +64,7 @@ def make_fan(settings: Settings, sinks: Mapping[str, "Sink"]) -> "Fan":
         settle=_settle(settings),
         unproven=unproven,
         link_key=settings.link_key(),
+        protected=settings.protected,
     )
 
 

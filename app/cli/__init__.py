@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, str] = {
     "events": "app.cli.events:events",
     "deliveries": "app.cli.deliveries:deliveries",
     "redeliver": "app.cli.redeliver:redeliver",
+    "redeploy": "app.cli.redeploy:redeploy",
     "pause": "app.cli.pause:pause",
     "resume": "app.cli.pause:resume",
     "pauses": "app.cli.pause:pauses",

@@ -1,7 +1,7 @@
 """What somebody has to allow before it goes: the decision, and the links that may give it.
 
-A link's secret is nowhere in the database. A message that asks is stored with a seal in the secret's place; who sends it
-puts the secret there, which only the installation's key makes of the seal. So each attempt still sends the same bytes.
+A link's secret is nowhere in the database. A message that asks is stored with a seal in the secret's place; who sends
+it puts the secret there, which only the installation's key makes of the seal. So each attempt sends the same bytes.
 """
 
 import base64

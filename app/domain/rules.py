@@ -1,7 +1,7 @@
 """Which changes go where: a rule names what it is about and the destinations that are told."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from app.domain.openings import Opening
@@ -62,6 +62,11 @@ def mismatch(when: When, told: Told, provenance: str) -> str | None:
         ("provenance", provenance in when.provenances),
     )
     return next((name for name, holds in clauses if not holds), None)
+
+
+def misplaced(when: When, told: Told) -> str | None:
+    """The same of those clauses alone that say where: one place has one answer, whatever happens there."""
+    return mismatch(replace(when, kinds=frozenset({told.kind}), provenances=frozenset({"observed"})), told, "observed")
 
 
 def glob_matches(pattern: str, text: str) -> bool:

@@ -22,6 +22,13 @@ class TriggerSection(Section):
     settle_max: Duration = SETTLE_MAX_NS
 
 
+class ProtectedSection(Section):
+    """Tags that nobody should move. `tags`: globs, else those that look like releases. `alert`: else all channels."""
+
+    tags: tuple[str, ...] | None = None
+    alert: tuple[str, ...] | None = None
+
+
 class ChannelSection(Section):
     """`secret` signs what is sent to a webhook, as Standard Webhooks writes it (whsec_…).
 

@@ -12,11 +12,13 @@ from pydantic import SecretStr
 
 from app.domain.filters import Unheard
 from app.domain.origins import Origin
+from app.domain.protected import Protected
 from app.domain.rules import Rule, When
 from app.settings.causes import check_causes
 from app.settings.origins_folder import LOCAL, OriginsFolder, write_private
 from app.settings.rules import RuleSection
 from app.settings.sections import Endpoint, File, OriginSection, RegistrySection
+from app.settings.values import Section
 from app.settings.yamlfile import ConfigurationError, read
 
 DEFAULT_DATA = "./tagtrail-data"
@@ -125,6 +127,13 @@ class Settings:
         return tuple(_rule(section) for section in self.file.rules)
 
     @property
+    def protected(self) -> Protected | None:
+        """Whom tags that should not have moved are told to; None where there is nobody to tell."""
+        section, channels = self.file.protected, self.file.channels
+        alert = tuple(f"channel:{name}" for name in (channels if section.alert is None else section.alert))
+        return Protected(section.tags, alert, _version(section)) if alert else None
+
+    @property
     def destinations(self) -> tuple[str, ...]:
         """Where deliveries go, by the names that they have everywhere."""
         named = (("trigger", self.file.triggers), ("channel", self.file.channels))
@@ -174,9 +183,13 @@ _DEFAULTS = {name: known.get_default() for name, known in Endpoint.model_fields.
 }
 
 
+def _version(section: Section) -> str:
+    return hashlib.sha256(section.model_dump_json().encode()).hexdigest()[:12]
+
+
 def _rule(section: RuleSection) -> Rule:
     when = section.when
-    version = hashlib.sha256(section.model_dump_json().encode()).hexdigest()[:12]
+    version = _version(section)
     return Rule(
         name=section.name,
         when=When(

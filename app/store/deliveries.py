@@ -24,7 +24,10 @@ class TakenError(TagtrailError):
 
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
-    """A message as it is made. `headers` are JSON; registry, repository and digest are those of a deploy."""
+    """A message as it is made. `headers` are JSON; registry, repository and digest are those of a deploy.
+
+    `cause`: MANUAL of what somebody asks for by hand.
+    """
 
     id: str
     destination: str
@@ -44,6 +47,7 @@ class NewDelivery:
     digest: str | None
     confirm: bool
     trace_id: str
+    cause: str = SCHEDULED
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,6 @@ def add(connection: Connection, new: Sequence[NewDelivery], links: Sequence[Link
             "status": one.status.value,
             "next_attempt_ns": one.made_ns if one.status is Status.PENDING else None,
             "tries": 0,
-            "cause": SCHEDULED,
             "leased_until_ns": 0,
             "fence": 0,
         }

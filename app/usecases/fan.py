@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from app.domain.protected import Protected
 from app.domain.rules import Rule
 from app.domain.settling import Settle
 from app.sinks.sink import Sink
@@ -23,6 +24,7 @@ class Fan:
     settle: Mapping[str, Settle] = field(default_factory=dict)
     unproven: Callable[[str], bool] = lambda _origin: False
     link_key: bytes = field(default=b"", repr=False)
+    protected: Protected | None = None
 
     def asks_first(self, rule: str, origin: str) -> bool:
         """Whether a deploy by `rule` for an event of `origin` is confirmed by its registry (keel #347)."""

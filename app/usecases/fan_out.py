@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from app.domain import protected
 from app.domain.deliveries import is_deploy
 from app.domain.fan_out import DONE, NO_RULE, PENDING
 from app.domain.rules import mismatch
@@ -61,13 +62,21 @@ def _members(fan: Fan, telling: Telling) -> list[tuple[str, Member]]:
     """Each destination once, with what the first rule that names it sends there."""
     if telling.outcome != PENDING:
         return []
-    found: dict[str, Member] = {}
+    found = _alarmed(fan, telling)
     for rule in fan.rules:
         if mismatch(rule.when, telling.told, telling.provenance) is None:
             member = Member(telling.subject, telling.told, rule.name, rule.version, PENDING)
             for destination in rule.destinations:
                 found.setdefault(destination, member)
     return list(found.items())
+
+
+def _alarmed(fan: Fan, telling: Telling) -> dict[str, Member]:
+    """Before any rule, whom a tag that should not have moved is told to."""
+    alarm = fan.protected
+    if alarm is None or not alarm.alarms(telling.told):
+        return {}
+    return dict.fromkeys(alarm.alert, Member(telling.subject, telling.told, protected.RULE, alarm.version, PENDING))
 
 
 def _outcome(telling: Telling, matched: set[str]) -> tuple[str, str]:
@@ -79,12 +88,16 @@ def _outcome(telling: Telling, matched: set[str]) -> tuple[str, str]:
 def _send_on(connection: Connection, fan: Fan, found: Sequence[tuple[str, Member]]) -> set[str]:
     """Have each wait in its window, or write its delivery where there is none; the destinations with deliveries."""
     now = now_ns(connection)
-    at_once = [(where, member) for where, member in found if not _settle(fan, where).after_ns]
+    at_once = [(where, member) for where, member in found if _goes_at_once(fan, where, member)]
     for where, member in at_once:
         write_deliveries(connection, fan, where, [member], {})
     for place, waiting in _by_place(one for one in found if one not in at_once).items():
         windows.join(connection, place, waiting, now, _settle(fan, place.destination))
     return {where for where, _member in at_once}
+
+
+def _goes_at_once(fan: Fan, destination: str, member: Member) -> bool:
+    return member.rule == protected.RULE or not _settle(fan, destination).after_ns
 
 
 def _settle(fan: Fan, destination: str) -> Settle:

@@ -88,16 +88,21 @@ def test_people_are_told_with_a_link_whose_secret_is_kept_nowhere(waiting: Stage
     assert of_link(waiting.engine, seal[1].decode()) is None, "what is stored opens nothing"
 
 
+def ask_again(stage: Stage) -> None:
+    asks = schema.deliveries.c.purpose == "approval"
+    with writing(stage.engine) as connection:
+        connection.execute(update(schema.deliveries).where(asks).values(next_attempt_ns=1))
+    assert stage.deliver(ALERT) == 1
+
+
 def test_each_try_to_ask_sends_the_same_link_and_an_echo_of_it_is_not_kept(stage: Stage) -> None:
-    stage.listener.reply(Reply(500), Reply(500), Reply(500))
+    stage.listener.reply(Reply(200), Reply(500))
     move(stage)
-    stage.make_due()
-    stage.deliver(ALERT)
+    ask_again(stage)
     assert secret_in(stage, 0) == secret_in(stage, 1)
     echo = next(heard.body for heard in stage.told("/chat") if b"/approve/" in heard.body)
-    stage.listener.reply(Reply(500, body=echo), Reply(500, body=echo))
-    stage.make_due()
-    stage.deliver(ALERT)
+    stage.listener.reply(Reply(500, body=echo))
+    ask_again(stage)
     kept = [row.answer for row in stage.rows("attempts", "fence")]
     assert any(b"/approve/" in answer for answer in kept)
     assert not any(secret_in(stage).encode() in answer for answer in kept)

@@ -6,14 +6,16 @@ from flask import abort, render_template
 from pydantic import Field
 
 from app.bootstrap import Services
+from app.domain.access import Role
 from app.domain.changes import TagKey
+from app.domain.digests import is_digest
 from app.store.engine import reading
 from app.store.queries import changes, tags
 from app.store.queries.changes import ChangeFilter
 from app.store.queries.paging import Paging
 from app.store.queries.tags import TagFilter
 from app.web.band import band
-from app.web.callers import scope
+from app.web.callers import caller, scope
 from app.web.pages.lists import links
 from app.web.parameters import ListParameters, Moment, Word
 
@@ -50,6 +52,8 @@ def page(services: Services) -> str:
         present=present[0] if present else None,
         then=then,
         lines=found.items,
+        digests=list(dict.fromkeys(line.after for line in found.items if is_digest(line.after))),
+        may_act=caller().role.covers(Role.DEPLOY),
         band=band(found.items, until_ns),
         until_ns=until_ns,
         **links(found),
