@@ -75,8 +75,16 @@ class Stage:
     @property
     def fan(self) -> Fan:
         settled = {DEPLOY: self.settled, ALERT: self.settled}
-        proven = self.unproven.__contains__
-        return Fan(self.rules, self.sinks, "http://tagtrail.example", MAX_AGE_NS, settled, proven, LINK_KEY, self.protected)
+        return Fan(
+            rules=self.rules,
+            sinks=self.sinks,
+            base_url="http://tagtrail.example",
+            max_age_ns=MAX_AGE_NS,
+            settle=settled,
+            unproven=self.unproven.__contains__,
+            link_key=LINK_KEY,
+            protected=self.protected,
+        )
 
     def fan_out(self) -> set[str]:
         return fan_out(self.engine, self.fan)
