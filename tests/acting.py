@@ -14,6 +14,7 @@ from sqlalchemy import Engine, Row, select, update
 from app.domain.deliveries import EXPIRES_NS
 from app.domain.limits import Limit
 from app.domain.origins import Origin
+from app.domain.protected import Protected
 from app.domain.rules import Rule, When
 from app.domain.settling import Settle
 from app.domain.signatures import SigningSecret
@@ -33,6 +34,7 @@ from app.usecases.ingest import Parcel, Policy, ingest
 from app.usecases.settle import settle
 
 PROD = Origin("prod", "distribution", ("registry.example:5000",))
+LINK_KEY = b"a key of the tests"
 MAX_AGE_NS = 3600 * SECOND_NS
 DEPLOY, ALERT = "trigger:web", "channel:ops"
 
@@ -58,6 +60,7 @@ class Stage:
     settled: Settle = field(default_factory=Settle)
     following: Collection[str] = ()
     limits: Mapping[str, Limit] = field(default_factory=dict)
+    protected: Protected | None = None
 
     @property
     def sinks(self) -> dict[str, Sink]:
@@ -79,7 +82,7 @@ class Stage:
         unproven = self.unproven.__contains__
         return Fan(
             self.rules, self.sinks, "http://tagtrail.example", MAX_AGE_NS, settled, unproven,
-            following=self.following, limits=self.limits,
+            following=self.following, limits=self.limits, link_key=LINK_KEY, protected=self.protected,
         )  # fmt: skip
 
     def fan_out(self) -> set[str]:
@@ -94,7 +97,7 @@ class Stage:
             connection.execute(update(schema.windows).values(closes_ns=1))
 
     def deliver(self, destination: str = DEPLOY) -> int:
-        return deliver(self.engine, destination, self.sinks[destination], self.remotes)
+        return deliver(self.engine, self.fan, destination, self.remotes)
 
     def rows(self, name: str, *order: str) -> list[Row[Any]]:
         table = schema.metadata.tables[name]

@@ -82,7 +82,7 @@ def add_delivery(engine: Engine, identity: str, second: float = 0, **over: Any) 
         "destination": "trigger:web", "purpose": "deploy", "rule": "web", "rule_version": "0123456789ab",
         "content_type": "application/json", "body": b'{"type":"tag.moved"}', "subject": f"change-{identity}",
         "status": Status.PENDING, "reason": None, "headers": None, "query": None, "digest": B, "trace_id": "0" * 32,
-        "confirm": False,
+        "confirm": False, "cause": "scheduled",
         "registry": HOST, "repository": "shop/web", "tag": "stable", "kind": "moved", "before": A, "after": B,
     } | over
     made = {"id": identity, "delivery_id": identity, "made_ns": moment(second), "expires_ns": moment(second + 3600)}

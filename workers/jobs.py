@@ -8,6 +8,10 @@ def fan_out() -> None:
     current().ring_heard(FAN_OUT)
 
 
+def redeploy() -> None:
+    current().ring_heard(Lane("redeploy"))
+
+
 def settle(destination: str) -> None:
     current().ring_heard(Lane("settle", destination))
 

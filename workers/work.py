@@ -14,13 +14,13 @@ from app.queue.jobs import FAN_OUT, Bell, Lane
 from app.queue.rq import connect, heard
 from app.remote.client import RemoteRegistry
 from app.settings import Settings
-from app.sinks.sink import Sink
 from app.store.engine import Engine
 from app.usecases.deliver import deliver, no_sink
 from app.usecases.fan import Fan
 from app.usecases.fan_out import fan_out
 from app.usecases.forward import Forward, forward
 from app.usecases.ingest import Policy
+from app.usecases.make_redeploys import make_redeploys
 from app.usecases.notify import Receiver, notify
 from app.usecases.resolve import resolve
 from app.usecases.settle import settle
@@ -36,7 +36,6 @@ class Work:
     redis: Redis
     bell: Bell
     door: Door
-    sinks: Mapping[str, Sink]
     fan: Fan
     receivers: Mapping[str, Receiver]
     remotes: Mapping[str, RemoteRegistry]
@@ -56,6 +55,9 @@ class Work:
             case FAN_OUT.job:
                 for destination in fan_out(self.engine, self.fan):
                     self.bell.ring(Lane("deliver", destination))
+            case "redeploy":
+                for destination in make_redeploys(self.engine, self.fan):
+                    self.bell.ring(Lane("deliver", destination))
             case "settle":
                 if settle(self.engine, self.fan, lane.about, self.remotes):
                     self.bell.ring(Lane("deliver", lane.about))
@@ -70,11 +72,10 @@ class Work:
                 notify(self.journal, self.receivers[lane.about], self.door, random.uniform(-1, 1))  # noqa: S311
 
     def _deliver(self, destination: str) -> None:
-        sink = self.sinks.get(destination)
-        if sink is None:
-            no_sink(self.engine, destination)
+        if destination in self.fan.sinks:
+            deliver(self.engine, self.fan, destination, self.remotes)
         else:
-            deliver(self.engine, destination, sink, self.remotes)
+            no_sink(self.engine, destination)
 
 
 _current: list[Work] = []

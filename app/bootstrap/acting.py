@@ -74,6 +74,8 @@ def make_fan(settings: Settings, sinks: Mapping[str, "Sink"]) -> "Fan":
         unproven,
         following={name for name, one in channels.items() if one.follow_up},
         limits={name: one.limit for name, one in channels.items() if one.limit},
+        link_key=settings.link_key(),
+        protected=settings.protected,
     )
 
 

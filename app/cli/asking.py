@@ -21,6 +21,7 @@ from app.domain.text import printable
 from app.domain.times import parse_moment
 from app.store.engine import Connection, reading
 from app.store.presence import has_file, has_tables
+from app.store.queries.conditions import registries_with
 from app.store.queries.paging import Page, Paging, every, line_of
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -50,6 +51,18 @@ def asking(context: Context) -> Iterator[Connection]:
         if not has_tables(connection):
             raise NoDatabaseError("the database has no tables yet", "tagtrail migrate")
         yield connection
+
+
+def only_registry(context: Context, repository: str) -> str:
+    """The one that has told of `repository`. Raises NothingKnownError, UsageError."""
+    with asking(context) as connection:
+        found = registries_with(connection, EVERYTHING, repository)
+    if not found:
+        raise NothingKnownError(f"no registry has told of {repository}")
+    if len(found) > 1:
+        names = ", ".join(f"{printable(name)}/{repository}" for name in found)
+        raise click.UsageError(f"several registries have {repository}; name one: {names}")
+    return found[0]
 
 
 class _Moment(click.ParamType[int]):

@@ -13,7 +13,7 @@ from app.domain.told import Told
 from app.outbound import Door
 from app.settings import ConfigurationError, Settings, load
 from app.sinks.sink import Channel
-from app.usecases.write_deliveries import new_id
+from app.usecases.new_id import new_id
 
 
 @click.group()

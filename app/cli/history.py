@@ -2,18 +2,16 @@
 
 import click
 
-from app.cli.asking import KNOWN_AT, MOMENT, REFERENCE, NothingKnownError, Output, asking, listing
+from app.cli.asking import KNOWN_AT, MOMENT, REFERENCE, NothingKnownError, Output, asking, listing, only_registry
 from app.cli.context import Context, pass_context
 from app.cli.tables import When, print_facts
 from app.domain.access import EVERYTHING
 from app.domain.changes import TagKey
 from app.domain.names import Reference, is_pattern
-from app.domain.text import printable
 from app.domain.times import rfc3339_nano
 from app.store.queries import history as queries
 from app.store.queries import moments
 from app.store.queries.changes import ChangeLine, Moment
-from app.store.queries.conditions import registries_with
 from app.store.queries.history import HistoryFilter
 from app.store.queries.moments import MomentFilter
 
@@ -52,18 +50,7 @@ def named_registry(context: Context, reference: Reference) -> str | None:
     named = context.settings.registry_named(reference.registry)
     if named is not None or is_pattern(reference.repository):
         return named
-    return _only_registry(context, reference.repository)
-
-
-def _only_registry(context: Context, repository: str) -> str:
-    with asking(context) as connection:
-        found = registries_with(connection, EVERYTHING, repository)
-    if not found:
-        raise NothingKnownError(f"no registry has told of {repository}")
-    if len(found) > 1:
-        names = ", ".join(f"{printable(name)}/{repository}" for name in found)
-        raise click.UsageError(f"several registries have {repository}; name one: {names}")
-    return found[0]
+    return only_registry(context, reference.repository)
 
 
 def _row(line: ChangeLine) -> dict[str, object]:

@@ -10,8 +10,8 @@ BACKOFF_S = (1, 5, 30, 120, 600, 1800, 3600, 7200)
 JITTER = 0.2
 MAX_RETRY_AFTER_S = 7200.0
 """A destination may ask for more patience than the backoff has, but not for more than this."""
-EXPIRES_NS = {"deploy": 6 * 3600 * SECOND_NS, "alert": 3 * 86_400 * SECOND_NS}
-"""How long a delivery is worth trying, by purpose."""
+EXPIRES_NS = {"deploy": 6 * 3600 * SECOND_NS, "alert": 3 * 86_400 * SECOND_NS, "approval": 3 * 86_400 * SECOND_NS}
+"""How long a delivery is worth trying, by purpose; an approval's asks people for one."""
 
 
 def in_flight(destination: str) -> int:
@@ -38,6 +38,30 @@ class Next:
     status: Status
     reason: str | None = None
     next_attempt_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """A claimed delivery may be sent now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """It may not go yet, and is looked at again at `until_ns`. While it is held it doesn't expire."""
+
+    reason: str
+    until_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """It never goes: `status` is SUPERSEDED or DEAD."""
+
+    status: Status
+    reason: str
+
+
+Verdict = Go | Hold | End
 
 
 @dataclass(frozen=True, slots=True)

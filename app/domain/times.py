@@ -78,6 +78,22 @@ def parse_moment(text: str, now_ns: int) -> int:
     return found
 
 
+def parse_end(text: str, now_ns: int) -> int:
+    """A moment to come: RFC 3339, a date, or a span from now such as `30m`, `2h` or `7d`.
+
+    Raises ValueError that says what would do.
+    """
+    span = _SPAN.fullmatch(text)
+    found = parse_rfc3339(text if len(text) > 10 else f"{text}T00:00:00Z")
+    end_ns = now_ns + int(span[1]) * _SPAN_SECONDS[span[2]] * SECOND_NS if span else found
+    if end_ns is None or not now_ns < end_ns < _LAST_NS:
+        raise ValueError(f"no time to come: {text!r}; write a span from now such as 2h, or 2026-03-01T09:00:00Z")
+    return end_ns
+
+
+_LAST_NS = 2**63
+"""What the database can't hold, in the year 2262."""
+
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h|d))+", re.ASCII)
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d)", re.ASCII)
 _DURATION_NS = {

@@ -10,6 +10,7 @@ QUEUES = (FAST, DELIVER)
 
 JOBS = {
     "fan_out": ("workers.jobs.fan_out", FAST),
+    "redeploy": ("workers.jobs.redeploy", FAST),
     "notify": ("workers.jobs.notify", FAST),
     "resolve": ("workers.jobs.resolve", DELIVER),
     "settle": ("workers.jobs.settle", DELIVER),

@@ -16,3 +16,10 @@ class TriggerSection(Section):
     kind: str
     settle: Duration = SETTLE_NS
     settle_max: Duration = SETTLE_MAX_NS
+
+
+class ProtectedSection(Section):
+    """Tags that nobody should move. `tags`: globs, else those that look like releases. `alert`: else all channels."""
+
+    tags: tuple[str, ...] | None = None
+    alert: tuple[str, ...] | None = None

@@ -1,5 +1,6 @@
 """Environment and files in, one immutable value out."""
 
+import hashlib
 import ipaddress
 import os
 import secrets
@@ -11,11 +12,13 @@ from pydantic import SecretStr
 
 from app.domain.filters import Unheard
 from app.domain.origins import Origin
+from app.domain.protected import Protected
 from app.domain.rules import Rule
 from app.settings.causes import check_causes
 from app.settings.origins_folder import LOCAL, OriginsFolder, write_private
 from app.settings.sections import Endpoint, File, OriginSection, RegistrySection
 from app.settings.stamps import Stamp, stamp
+from app.settings.values import Section
 from app.settings.yamlfile import ConfigurationError, read
 
 DEFAULT_DATA = "./tagtrail-data"
@@ -131,6 +134,19 @@ class Settings:
     def rules(self) -> tuple[Rule, ...]:
         return tuple(section.built() for section in self.file.rules)
 
+    @property
+    def protected(self) -> Protected | None:
+        """Whom tags that should not have moved are told to; None where there is nobody to tell."""
+        section, channels = self.file.protected, self.file.channels
+        alert = tuple(f"channel:{name}" for name in (channels if section.alert is None else section.alert))
+        return Protected(section.tags, alert, _version(section)) if alert else None
+
+    @property
+    def destinations(self) -> tuple[str, ...]:
+        """Where deliveries go, by the names that they have everywhere."""
+        named = (("trigger", self.file.triggers), ("channel", self.file.channels))
+        return tuple(f"{what}:{name}" for what, sections in named for name in sections)
+
     def origin(self, name: str) -> tuple[Origin, OriginSection] | None:
         section = self.origins.get(name)
         if section is None:
@@ -156,6 +172,10 @@ class Settings:
         """What signs the cookies of those who have signed in; who deletes its file signs all of them out."""
         return self._made_once("session.key")
 
+    def link_key(self) -> bytes:
+        """What makes the secrets of links that approve; every worker has the same."""
+        return self._made_once("link.key").encode()
+
     def _made_once(self, name: str) -> str:
         """A secret of this installation, in a file of DATA that the first who needs it makes."""
         path = self.data / name
@@ -169,6 +189,10 @@ _DEFAULTS = {name: known.get_default() for name, known in Endpoint.model_fields.
     "name": "tagtrail",
     "timeout": 5_000_000_000,
 }
+
+
+def _version(section: Section) -> str:
+    return hashlib.sha256(section.model_dump_json().encode()).hexdigest()[:12]
 
 
 def is_loopback(host: str) -> bool:

@@ -9,9 +9,11 @@ from pydantic_core import PydanticCustomError
 
 from app.domain.origins import ASKING, GENERIC, Expressions
 from app.domain.patterns import matches
+from app.domain.protected import RULE as PROTECTED
 from app.domain.times import parse_duration
 from app.settings.asked import AskedRegistry
 from app.settings.channels import ChannelSection
+from app.settings.destinations import ProtectedSection
 from app.settings.expressions import Expression
 from app.settings.proofs import Auth
 from app.settings.rules import RuleSection
@@ -198,6 +200,7 @@ class File(Section):
     triggers: dict[Name, Trigger] = Field(default_factory=dict)
     channels: dict[Name, ChannelSection] = Field(default_factory=dict)
     rules: tuple[RuleSection, ...] = ()
+    protected: ProtectedSection = ProtectedSection()
     registries: dict[str, AskedRegistry] = Field(default_factory=dict)
     forward: dict[Name, ForwardSection] = Field(default_factory=dict)
     web: WebSection = WebSection()
@@ -216,11 +219,16 @@ class File(Section):
             for field, known in (("deploy", self.triggers), ("alert", self.channels)):
                 for name in getattr(rule, field):
                     if name not in known:
-                        _unknown_destination(index, field, name, known)
+                        _unknown_destination(("rules", index, field), name, known)
             origin = rule.when.origin.pattern if rule.when.origin else ASKING
             if not matches(origin, ASKING) and {"resolved", "reconciled"} & set(rule.when.provenance or ()):
                 _never_from_there(index, str(origin))
+        for name in self.protected.alert or ():
+            if name not in self.channels:
+                _unknown_destination(("protected", "alert"), name, self.channels)
         names = [rule.name for rule in self.rules]
+        if PROTECTED in names:
+            raise PydanticCustomError("rule_name", "no rule may be called protected; choose another name")
         if len(names) != len(set(names)):
             raise PydanticCustomError("rule_names", "two rules have the same name")
         return self
@@ -234,12 +242,12 @@ def _never_from_there(index: int, origin: str) -> None:
     )
 
 
-def _unknown_destination(index: int, field: str, name: str, known: Collection[str]) -> None:
-    what = "trigger" if field == "deploy" else "channel"
+def _unknown_destination(at: tuple[str | int, ...], name: str, known: Collection[str]) -> None:
+    what = "trigger" if at[-1] == "deploy" else "channel"
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"add it under {what}s:"
     raise PydanticCustomError(
         "no_destination",
         "no {what} is called '{name}'; {hint}",
-        {"what": what, "name": name, "hint": hint, "at": ("rules", index, field)},
+        {"what": what, "name": name, "hint": hint, "at": at},
     )

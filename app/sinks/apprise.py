@@ -89,4 +89,5 @@ def _library() -> ModuleType:
     except ImportError:
         raise AppriseError("kind: apprise needs more than is installed: pip install 'tagtrail[apprise]'") from None
     logging.getLogger("apprise").disabled = True
-    return apprise
+    found: ModuleType = apprise
+    return found

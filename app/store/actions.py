@@ -35,8 +35,8 @@ class Recorded(Action):
     time_ns: int = 0
 
 
-def add(connection: Connection, action: Action) -> None:
-    """Write down an action, linked. From here to the end of the transaction nothing else is taken in."""
+def add(connection: Connection, action: Action) -> int:
+    """Write down an action, linked; its seq. From here to the end of the transaction nothing else is taken in."""
     at = head.lock(connection)
     row = {
         "seq": at.seq + 1,
@@ -48,6 +48,12 @@ def add(connection: Connection, action: Action) -> None:
     }
     connection.execute(insert(actions), row)
     head.advance(connection, links.add(connection, at, ACTION, [row]))
+    return at.seq + 1
+
+
+def get(connection: Connection, seq: int) -> Recorded:
+    """The action with a seq that `add` gave."""
+    return _recorded(connection, select(actions).where(actions.c.seq == seq))[0]
 
 
 def all_of(connection: Connection, verb: str) -> list[Recorded]:

@@ -25,7 +25,10 @@ class TakenError(TagtrailError):
 
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
-    """A message as it is made. `headers` are JSON; registry, repository and digest are those of a deploy."""
+    """A message as it is made. `headers` are JSON; registry, repository and digest are those of a deploy.
+
+    `cause`: MANUAL of what somebody asks for by hand.
+    """
 
     id: str
     destination: str
@@ -45,6 +48,7 @@ class NewDelivery:
     digest: str | None
     confirm: bool
     trace_id: str
+    cause: str = SCHEDULED
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +73,19 @@ class Claim:
     """A delivery that is ours to try until the lease ends; `fence` must still be its number when we write.
 
     `tries` counts the attempts that ended, since the last redelivery by hand; `cause` is MANUAL for all behind one.
+    `held_ns`: since when it was not let go.
     """
 
     id: str
     destination: str
     purpose: str
+    rule: str
     content_type: str
     body: bytes
     headers: str | None
     query: str | None
     expires_ns: int
+    held_ns: int | None
     registry: str | None
     repository: str | None
     digest: str | None
@@ -118,7 +125,6 @@ def add(connection: Connection, new: Sequence[NewDelivery], links: Sequence[Link
             "status": one.status.value,
             "next_attempt_ns": one.made_ns if one.status is Status.PENDING else None,
             "tries": 0,
-            "cause": SCHEDULED,
             "leased_until_ns": 0,
             "fence": 0,
         }
@@ -167,9 +173,9 @@ def finish(connection: Connection, claimed: Claim, attempt: Attempt, then: Next)
     return True
 
 
-def supersede(connection: Connection, claimed: Claim, reason: str) -> None:
-    """End a claimed delivery untried: what it tells is no longer so."""
-    _end(connection, claimed, Next(Status.SUPERSEDED, reason))
+def end(connection: Connection, claimed: Claim, status: Status, reason: str) -> None:
+    """End a claimed delivery untried."""
+    _end(connection, claimed, Next(status, reason))
 
 
 def _end(connection: Connection, claimed: Claim, then: Next, tried: int = 0) -> bool:
@@ -262,6 +268,7 @@ def again(connection: Connection, identity: str, now_ns: int, expires_ns: int) -
             tries=0,
             cause=MANUAL,
             leased_until_ns=0,
+            held_ns=None,
             fence=deliveries.c.fence + 1,
         )
     )
@@ -284,6 +291,7 @@ def copy(connection: Connection, identity: str, new_id: str, now_ns: int, expire
         "tries": 0,
         "cause": MANUAL,
         "leased_until_ns": 0,
+        "held_ns": None,
         "fence": 0,
     }
     connection.execute(insert(deliveries).values(values))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from app.domain.approvals import sealed, unsealed
 from app.domain.deliveries import Next, Status, Tried, after_attempt, in_flight
 from app.domain.times import SECOND_NS
 from app.outbound import Limits
@@ -17,30 +18,32 @@ from app.store import deliveries
 from app.store.deliveries import Attempt, Claim
 from app.store.engine import Connection, Engine, now_ns, writing
 from app.usecases.confirm import Doubt, doubt
+from app.usecases.fan import Fan
+from app.usecases.gate import pass_gate
 
 LEASE_NS = int((Limits().total_s + 5) * SECOND_NS)
 """Longer than an attempt that is one call: an attempt ends before its lease."""
-SUPERSEDED = "superseded: the tag moved on"
 
 
-def deliver(engine: Engine, destination: str, sink: Sink, remotes: Mapping[str, RemoteRegistry]) -> int:
+def deliver(engine: Engine, fan: Fan, destination: str, remotes: Mapping[str, RemoteRegistry]) -> int:
     """Try every delivery that is due for `destination`; how many were tried.
 
     As many as may be in flight are claimed and sent together; what came of them and the next claims are a transaction.
     `remotes` are asked before deploys that have to be confirmed.
     """
-    tried, most, held_ns = 0, in_flight(destination), lease_ns(sink)
+    tried, sink = 0, fan.sinks[destination]
+    most, held_ns = in_flight(destination), lease_ns(sink)
     with writing(engine) as connection:
-        claimed = _claim(connection, destination, held_ns, most)
+        claimed = _claim(connection, fan, destination, (held_ns, most))
     with ThreadPoolExecutor(most, thread_name_prefix=destination) as threads:
         while claimed:
             tried += len(claimed)
-            ended = list(threads.map(lambda one: _try(one, sink, remotes), claimed))
+            ended = list(threads.map(lambda one: _try(one, fan, sink, remotes), claimed))
             pause("deliver.sent")
             with writing(engine) as connection:
                 for one, outcome in zip(claimed, ended, strict=True):
                     _write(connection, one, outcome)
-                claimed = _claim(connection, destination, held_ns, most)
+                claimed = _claim(connection, fan, destination, (held_ns, most))
     return tried
 
 
@@ -57,14 +60,11 @@ class _Ready:
     tags: tuple[str, ...]
 
 
-def _claim(connection: Connection, destination: str, held_ns: int, most: int) -> list[_Ready]:
-    """The next deliveries to try; those that tell of what is no longer so end here."""
-    while claimed := deliveries.claim(connection, destination, now_ns(connection), held_ns, most):
-        past = [one for one in claimed if _superseded(connection, one)]
-        for one in past:
-            deliveries.supersede(connection, one, SUPERSEDED)
-        if len(past) < len(claimed):
-            return [_ready(connection, one) for one in claimed if one not in past]
+def _claim(connection: Connection, fan: Fan, destination: str, how: tuple[int, int]) -> list[_Ready]:
+    """The next deliveries to try; those that may not go are held, or end here. `how`: length of the lease, how many."""
+    while claimed := deliveries.claim(connection, destination, now_ns(connection), *how):
+        if going := pass_gate(connection, fan, claimed):
+            return [_ready(connection, one) for one in going]
     return []
 
 
@@ -73,13 +73,9 @@ def _ready(connection: Connection, claimed: Claim) -> _Ready:
     return _Ready(claimed, tuple(deliveries.present_tags(connection, claimed.id)) if asked else ())
 
 
-def _superseded(connection: Connection, claimed: Claim) -> bool:
-    """Whether a deploy tells of what is past; not one that somebody asked for by hand (decision 9)."""
-    scheduled = claimed.purpose == "deploy" and claimed.cause == deliveries.SCHEDULED
-    return scheduled and not deliveries.tells_the_present(connection, claimed.id)
-
-
-def _try(ready: _Ready, sink: Sink, remotes: Mapping[str, RemoteRegistry]) -> tuple[Attempt, Outcome] | Doubt:
+def _try(
+    ready: _Ready, fan: Fan, sink: Sink, remotes: Mapping[str, RemoteRegistry]
+) -> tuple[Attempt, Outcome] | Doubt:
     claimed = ready.claim
     pause("deliver.claimed")
     if ready.tags:
@@ -88,8 +84,9 @@ def _try(ready: _Ready, sink: Sink, remotes: Mapping[str, RemoteRegistry]) -> tu
         if found is not None:
             return found
     started_ns = time.time_ns()
-    outcome = sink.send(claimed.id, _message(claimed), started_ns // SECOND_NS)
-    return Attempt(started_ns, outcome.duration_ns, outcome.status, outcome.detail, outcome.answer), outcome
+    outcome = sink.send(claimed.id, _message(claimed, fan.link_key), started_ns // SECOND_NS)
+    answer = sealed(fan.link_key, claimed.body, outcome.answer) if _asks_people(claimed) else outcome.answer
+    return Attempt(started_ns, outcome.duration_ns, outcome.status, outcome.detail, answer), outcome
 
 
 def _write(connection: Connection, ready: _Ready, ended: tuple[Attempt, Outcome] | Doubt) -> None:
@@ -98,16 +95,22 @@ def _write(connection: Connection, ready: _Ready, ended: tuple[Attempt, Outcome]
         attempt, outcome = ended
         deliveries.finish(connection, ready.claim, attempt, _next(ready.claim, outcome, now_ns(connection)))
     elif ended.final:
-        deliveries.supersede(connection, ready.claim, ended.reason)
+        deliveries.end(connection, ready.claim, Status.SUPERSEDED, ended.reason)
     else:
         failed = Outcome(None, ended.reason, b"", permanent=False, delivered=False, retry_after_s=None, duration_ns=0)
         attempt = Attempt(time.time_ns(), 0, None, ended.reason, b"")
         deliveries.finish(connection, ready.claim, attempt, _next(ready.claim, failed, now_ns(connection)))
 
 
-def _message(claimed: Claim) -> Message:
+def _message(claimed: Claim, link_key: bytes) -> Message:
     headers = tuple((name, value) for name, value in json.loads(claimed.headers or "[]"))
-    return Message(claimed.content_type, claimed.body, headers, claimed.query or "")
+    body = unsealed(link_key, claimed.body) if _asks_people(claimed) else claimed.body
+    return Message(claimed.content_type, body, headers, claimed.query or "")
+
+
+def _asks_people(claimed: Claim) -> bool:
+    """Whether it is a message of ours with a link that approves: no other is sent with a secret in it."""
+    return claimed.purpose == "approval"
 
 
 def _next(claimed: Claim, outcome: Outcome, now: int) -> Next:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.domain.limits import Limit
+from app.domain.protected import Protected
 from app.domain.rules import Rule
 from app.domain.settling import Settle
 from app.sinks.sink import Sink
@@ -15,6 +16,7 @@ class Fan:
 
     `unproven` are the origins whose senders show no secret in a header or signature. `following` are the channels that
     are told how the deploys of their rules ended, `limits` how often some are told anything.
+    `link_key` makes the secrets of links that approve.
     """
 
     rules: Sequence[Rule]
@@ -25,6 +27,8 @@ class Fan:
     unproven: Callable[[str], bool] = lambda _origin: False
     following: Collection[str] = ()
     limits: Mapping[str, Limit] = field(default_factory=dict)
+    link_key: bytes = field(default=b"", repr=False)
+    protected: Protected | None = None
 
     def asks_first(self, rule: str, origin: str) -> bool:
         """Whether a deploy by `rule` for an event of `origin` is confirmed by its registry (keel #347)."""

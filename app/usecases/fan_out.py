@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from app.domain import protected
 from app.domain.deliveries import is_deploy
 from app.domain.fan_out import DONE, NO_RULE, PENDING
 from app.domain.rules import first_of_each, mismatch
@@ -67,10 +68,11 @@ def _members(fan: Fan, telling: Telling) -> list[tuple[str, Member]]:
         return _followers(fan, telling)
     told = telling.told
     matching = (rule for rule in fan.rules if mismatch(rule.when, told) is None)
-    return [
-        (destination, Member(telling.subject, told, rule.name, rule.version, PENDING))
+    found = {
+        destination: Member(telling.subject, told, rule.name, rule.version, PENDING)
         for destination, rule in first_of_each(matching).items()
-    ]
+    }
+    return list((found | _alarmed(fan, telling)).items())
 
 
 def _followers(fan: Fan, telling: Telling) -> list[tuple[str, Member]]:
@@ -86,6 +88,14 @@ def _is_change(telling: Telling) -> bool:
     return not telling.subject.startswith((outbox.EVENT, outbox.DELIVERY))
 
 
+def _alarmed(fan: Fan, telling: Telling) -> dict[str, Member]:
+    """Before any rule, whom a tag that should not have moved is told to."""
+    alarm = fan.protected
+    if alarm is None or not alarm.alarms(telling.told):
+        return {}
+    return dict.fromkeys(alarm.alert, Member(telling.subject, telling.told, protected.RULE, alarm.version, PENDING))
+
+
 def _outcome(telling: Telling, matched: set[str]) -> tuple[str, str]:
     if telling.subject in matched:
         return telling.subject, DONE
@@ -95,7 +105,7 @@ def _outcome(telling: Telling, matched: set[str]) -> tuple[str, str]:
 def _send_on(connection: Connection, fan: Fan, found: Sequence[tuple[str, Member]]) -> set[str]:
     """Have each wait in its window, or write its delivery where there is none; the destinations with deliveries."""
     now = now_ns(connection)
-    at_once = [(where, member) for where, member in found if not _waits(fan, where)]
+    at_once = [(where, member) for where, member in found if not _waits(fan, where, member)]
     for where, member in at_once:
         write_deliveries(connection, fan, where, [member], {})
     for place, waiting in _by_place(one for one in found if one not in at_once).items():
@@ -103,7 +113,9 @@ def _send_on(connection: Connection, fan: Fan, found: Sequence[tuple[str, Member
     return {where for where, _member in at_once}
 
 
-def _waits(fan: Fan, destination: str) -> bool:
+def _waits(fan: Fan, destination: str, member: Member) -> bool:
+    if member.rule == protected.RULE:
+        return False
     return destination in fan.limits or _settle(fan, destination).after_ns > 0
 
 

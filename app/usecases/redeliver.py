@@ -1,11 +1,13 @@
 """Sends a delivery once more because somebody says so."""
 
+from dataclasses import replace
+
 from app.domain.deliveries import EXPIRES_NS
 from app.domain.errors import TagtrailError
-from app.store import actions, deliveries
+from app.store import actions, approvals, deliveries
 from app.store.actions import Action
 from app.store.engine import Engine, now_ns, writing
-from app.usecases.write_deliveries import new_id
+from app.usecases.new_id import new_id
 
 
 class UnknownDeliveryError(TagtrailError):
@@ -28,6 +30,8 @@ def redeliver(engine: Engine, identity: str, by: str, *, as_new: bool = False) -
         sent = new_id() if as_new else identity
         if as_new:
             deliveries.copy(connection, identity, sent, now, expires_ns)
+            if asked := approvals.of(connection, [identity]).get(identity):
+                approvals.add(connection, replace(asked, delivery_id=sent), None)
         else:
             deliveries.again(connection, identity, now, expires_ns)
         actions.add(connection, Action(by, "delivery.redeliver", identity, {"sent": sent}))

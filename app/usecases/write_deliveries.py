@@ -1,7 +1,6 @@
 """Writes the messages for a destination, with what they tell: id and bytes never change again (decision 12)."""
 
 import json
-import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -18,7 +17,9 @@ from app.sinks.sink import Message, Sink
 from app.store import deliveries
 from app.store.deliveries import Link, NewDelivery
 from app.store.engine import Connection, now_ns
+from app.usecases.ask_approval import ask_approval
 from app.usecases.fan import Fan
+from app.usecases.new_id import new_id
 
 
 def write_deliveries(
@@ -34,6 +35,7 @@ def write_deliveries(
         new.append(delivery)
         links += [_link(destination, delivery.id, member) for member in (*group.members, *group.parts)]
     deliveries.add(connection, new, links)
+    ask_approval(connection, fan, new, links)
 
 
 def _deploys(
@@ -46,14 +48,9 @@ def _deploys(
     return in_order(groups, fan.rule, deliveries.sent_tags(connection, (destination, told.registry, told.repository)))
 
 
-def new_id() -> str:
-    """What the receiver sees as `webhook-id`: the same over all attempts."""
-    return f"msg_{uuid.uuid4().hex}"
-
-
 def _delivery(fan: Fan, destination: str, purpose: str, group: Group, now: int) -> NewDelivery:
     first = group.members[0]
-    message, unsendable = _rendered(fan.sinks[destination], [_linked(fan, member) for member in group.members])
+    message, unsendable = rendered(fan.sinks[destination], [_linked(fan, member) for member in group.members])
     about = first.told if purpose == "deploy" else None
     return NewDelivery(
         id=new_id(),
@@ -77,7 +74,7 @@ def _delivery(fan: Fan, destination: str, purpose: str, group: Group, now: int) 
     )
 
 
-def _rendered(sink: Sink, told: Sequence[Told]) -> tuple[Message, str | None]:
+def rendered(sink: Sink, told: Sequence[Told]) -> tuple[Message, str | None]:
     """The message, and why it can never be sent: a template may fail on values that no sample had."""
     try:
         return sink.render(told), None

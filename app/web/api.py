@@ -2,8 +2,8 @@
 
 A list is `{"items": [...], "next": CURSOR or null}`, newest first (tags: by name); `?cursor=` goes on, and `?format=`
 gives the whole list as JSON Lines or CSV. Times are RFC 3339 with nine digits; what is not known is null. Errors are
-problem+json and name the `parameter` that is wrong. What is served stands in three tables, from which routes and the
-OpenAPI document are made.
+problem+json and name the `parameter` that is wrong. What is served stands in tables, here and in `deeds`, from which
+routes and the OpenAPI document are made.
 """
 
 import json
@@ -24,12 +24,14 @@ from app.domain.plain import plain
 from app.store.engine import Connection, Engine, reading
 from app.store.queries import (
     activity,
+    approvals,
     deliveries,
     diff,
     digests,
     events,
     history,
     moments,
+    pauses,
     pulls,
     quarantine,
     repositories,
@@ -41,12 +43,12 @@ from app.store.queries.digests import DigestStory
 from app.store.queries.moments import MomentFilter
 from app.store.queries.paging import CursorError, Page, Paging, every, line_of, page_of
 from app.store.queries.quarantine import QuarantineLine
-from app.usecases.redeliver import redeliver as send_again
-from app.web import openapi
-from app.web.callers import caller, scope
+from app.web import deeds, openapi
+from app.web.callers import scope
 from app.web.parameters import (
     MOST,
     ActivityParameters,
+    ApprovalParameters,
     ChangeParameters,
     DeliveryParameters,
     DiffParameters,
@@ -59,6 +61,7 @@ from app.web.parameters import (
     NoParameters,
     ParameterError,
     Parameters,
+    PausesParameters,
     PullParameters,
     QuarantineParameters,
     RepositoryParameters,
@@ -153,6 +156,8 @@ LISTINGS: Mapping[str, Listing] = {
     "pulls": _listing("What was pulled, from where", PullParameters, pulls.page),
     "repositories": _listing("Repositories by when they were first seen", RepositoryParameters, repositories.page),
     "deliveries": _listing("What was sent where", DeliveryParameters, deliveries.page),
+    "approvals": _listing("Deploys that wait for somebody's word", ApprovalParameters, approvals.page),
+    "pauses": _listing("What is held back", PausesParameters, pauses.page),
     "quarantine": _listing("Bodies that could not be read", QuarantineParameters, quarantine.page),
 }
 THINGS: Mapping[str, Thing] = {
@@ -176,9 +181,6 @@ BYTES: Mapping[str, Bytes] = {
 }
 
 
-REDELIVER = "deliveries/<identity>/redeliver"
-
-
 def blueprint(services: Services) -> Blueprint:
     routes = Blueprint("api", __name__, url_prefix="/api/v1")
     routes.register_error_handler(ParameterError, _wrong_parameter)
@@ -189,7 +191,7 @@ def blueprint(services: Services) -> Blueprint:
         routes.add_url_rule(f"/{path}", path, _finder(services.engine, thing))
     for path, raw in BYTES.items():
         routes.add_url_rule(f"/{path}", path, _sender(services.engine, raw))
-    routes.add_url_rule(f"/{REDELIVER}", "redeliver", _redeliverer(services.engine), methods=["POST"])
+    deeds.add_routes(routes, services, _json)
     routes.add_url_rule("/openapi.json", "openapi", _described)
     return routes
 
@@ -247,20 +249,6 @@ def _sender(engine: Engine, raw: Bytes) -> Callable[..., Response]:
     return answer
 
 
-def _redeliverer(engine: Engine) -> Callable[[str], Response]:
-    def answer(identity: str) -> Response:
-        NoParameters.read()
-        with reading(engine) as connection:
-            found = deliveries.one(connection, scope(), identity)
-        if found is None:
-            return problem(404, "there is no such delivery")
-        told = _json({"id": send_again(engine, found.delivery.id, caller().name)})
-        told.status_code = 202
-        return told
-
-    return answer
-
-
 def _described() -> Response:
     NoParameters.read()
     description = openapi.Description()
@@ -270,8 +258,7 @@ def _described() -> Response:
         description.add_thing(path, thing.about, thing.parameters, thing.answer)
     for path, raw in BYTES.items():
         description.add_bytes(path, raw.about, raw.media_type)
-    redelivered = {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]}
-    description.add_action(REDELIVER, "Send a delivery again", redelivered)
+    deeds.describe(description)
     description.add_itself("openapi.json", "This description")
     return _json(description.document())
 

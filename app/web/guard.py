@@ -17,9 +17,13 @@ from app.web.problems import problem
 SAFE = ("GET", "HEAD", "OPTIONS")
 _OWN_PROOF = ("/hooks/", "/v2/")
 """Paths whose callers prove themselves another way, to another part, whatever is asked of them."""
-_FOR_ALL = ("static", "health.live", "health.ready", "sign_in.page", "sign_in.enter", "sign_in.leave")
-"""Endpoints that show nothing of what is kept."""
-_NEEDS: Mapping[str, Role] = {"pages.redeliver": Role.DEPLOY, "api.redeliver": Role.DEPLOY}
+_FOR_ALL = (
+    "static", "health.live", "health.ready", "sign_in.page", "sign_in.enter", "sign_in.leave",
+    "pages.approval_link", "pages.decide_by_link",
+)  # fmt: skip
+"""Endpoints that show nothing of what is kept, or only to whoever has the secret in the address."""
+_DEEDS = ("redeliver", "pause", "resume", "approve", "reject", "decide", "redeploy")
+_NEEDS: Mapping[str, Role] = {f"{room}.{deed}": Role.DEPLOY for room in ("pages", "api") for deed in _DEEDS}
 """Where it is neither read (to look) nor admin (to change something)."""
 
 

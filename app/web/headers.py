@@ -28,6 +28,8 @@ def harden(response: Response) -> Response:
     if request.path.startswith("/v2/"):
         response.headers.update(_CONTENT)
     else:
+        unkept = response.cache_control.no_store
         response.headers.update(_HEADERS)
+        response.cache_control.no_store = unkept
         response.headers["Referrer-Policy"] = "same-origin" if has_form() else "no-referrer"
     return response

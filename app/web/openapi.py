@@ -70,25 +70,21 @@ class Description:
     def add_itself(self, path: str, about: str) -> None:
         self._add(path, about, [], {MEDIA_TYPES["json"]: {"schema": {"type": "object"}}})
 
-    def add_action(self, path: str, about: str, answer: Schema) -> None:
-        """Something that is done: a POST without parameters, answered with 202 as soon as it is promised."""
-        self._add(path, about, [], {MEDIA_TYPES["json"]: {"schema": answer}}, done=True)
+    def add_action(self, path: str, about: str, parameters: type[BaseModel], answer: Schema, method: str) -> None:
+        """Something that is done, answered with 202 as soon as it is promised."""
+        self._add(path, about, self._asked(parameters), {MEDIA_TYPES["json"]: {"schema": answer}}, method)
 
-    def _add(
-        self, path: str, about: str, parameters: list[Schema], content: Schema, *, done: bool = False
-    ) -> None:
-        method, status = ("post", "202") if done else ("get", "200")
+    def _add(self, path: str, about: str, parameters: list[Schema], content: Schema, method: str = "get") -> None:
+        name = re.sub(r"\W+", "_", path).strip("_")
         wrong = {"application/problem+json": {"schema": {"$ref": _REF.format(model="Problem")}}}
-        self.paths["/" + _PLACE.sub(r"{\2}", path)] = {
-            method: {
-                "summary": about,
-                "operationId": re.sub(r"\W+", "_", path).strip("_"),
-                "parameters": [*_in_path(path), *parameters],
-                "responses": {
-                    status: {"description": about, "content": content},
-                    "default": {"description": "Why not", "content": wrong},
-                },
-            }
+        self.paths.setdefault("/" + _PLACE.sub(r"{\2}", path), {})[method] = {
+            "summary": about,
+            "operationId": name if method == "get" else f"{method}_{name}",
+            "parameters": [*_in_path(path), *parameters],
+            "responses": {
+                "200" if method == "get" else "202": {"description": about, "content": content},
+                "default": {"description": "Why not", "content": wrong},
+            },
         }
 
     def _asked(self, parameters: type[BaseModel]) -> list[Schema]:

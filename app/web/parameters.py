@@ -25,6 +25,7 @@ from app.domain.errors import TagtrailError
 from app.domain.exports import Form
 from app.domain.names import parse_pattern
 from app.domain.times import parse_moment
+from app.store.queries.approvals import ApprovalFilter
 from app.store.queries.changes import ChangeFilter
 from app.store.queries.conditions import storable_ns
 from app.store.queries.deliveries import DeliveryFilter
@@ -33,6 +34,7 @@ from app.store.queries.events import EventFilter
 from app.store.queries.history import HistoryFilter
 from app.store.queries.moments import MomentFilter
 from app.store.queries.paging import Paging
+from app.store.queries.pauses import PauseFilter
 from app.store.queries.pulls import PullFilter
 from app.store.queries.quarantine import QuarantineFilter
 from app.store.queries.repositories import RepositoryFilter
@@ -251,6 +253,18 @@ class DeliveryParameters(ListParameters):
 
     def filter(self) -> DeliveryFilter:
         return self.into(DeliveryFilter)
+
+
+class ApprovalParameters(ListParameters):
+    decided: bool = Field(default=False, alias="all")
+
+    def filter(self) -> ApprovalFilter:
+        return ApprovalFilter(self.decided)
+
+
+class PausesParameters(ListParameters):
+    def filter(self) -> PauseFilter:
+        return PauseFilter()
 
 
 class QuarantineParameters(ListParameters):

@@ -14,6 +14,7 @@ from app.domain.text import printable
 from app.registry.errors import NO_ENDPOINT, UNSUPPORTED
 from app.settings import ConfigurationError
 from app.store.engine import UnavailableError
+from app.usecases.approve import UndecidableError
 from app.web.registry_v2 import error_answer
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,7 @@ STATUS: Mapping[type[Exception], int] = {
     UnavailableError: 503,
     ConfigurationError: 503,
     LimitedScopeError: 403,
+    UndecidableError: 409,
     TagtrailError: 400,
 }
 """What each error of ours means to a client; the first that fits."""

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from acting import ALERT, DEPLOY, LIFE_NS, Stage, rule
@@ -206,7 +207,7 @@ class Dies:
 
 def test_what_a_dead_worker_held_is_sent_when_its_lease_ends(waiting: Stage) -> None:
     with pytest.raises(SystemExit):
-        deliver(waiting.engine, DEPLOY, Dies(), {})
+        deliver(waiting.engine, replace(waiting.fan, sinks={DEPLOY: Dies()}), DEPLOY, {})
     assert waiting.deliver() == 0
     waiting.change(leased_until_ns=now(waiting))
     assert waiting.deliver() == 1

@@ -12,15 +12,23 @@ from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from reading_app import client_of
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
+from app.domain.approvals import Approval
+from app.domain.holds import Pause
 from app.envelopes import Received
+from app.store import approvals, pauses
 from app.store import quarantine as quarantined
 from app.store.engine import make_engine, writing
+from app.store.schema import deliveries
 from app.usecases.ingest import reject
 
 ENTRY = reject("prod", Received(b"no"), moment(1), ("unreadable", "not JSON"))
 PLACES = {"seq": "1", "digest": A, "identity": "msg_1"}
+CONFIG = """\
+triggers: {web: {kind: webhook, url: "http://127.0.0.1:9/"}}
+rules: [{name: web, when: {registry: registry.example:5000}, deploy: [web]}]
+"""
 
 
 @pytest.fixture
@@ -28,6 +36,7 @@ def client(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     engine = make_engine(sqlite_url)
     fill(engine)
     engine.dispose()
+    (tmp_path / "tagtrail.yml").write_text(CONFIG)
     with client_of(monkeypatch, tmp_path, sqlite_url) as made:
         yield made
 
@@ -36,9 +45,14 @@ def fill(engine: Engine) -> None:
     take_in(engine, an_event(second=0), an_event(second=1, tag="v1.0"), an_event(second=2, tag="v1.0", digest=B),
             an_event(second=3, tag=None, action="pull"), an_event(second=4, action="delete", digest=None, tag="v1.0"))
     add_delivery(engine, "msg_1", 0)
+    add_delivery(engine, "msg_2", 0)
     try_delivery(engine, "trigger:web", 1, (503, "HTTP 503", b"busy"))
     with writing(engine) as connection:
         quarantined.add(connection, [ENTRY])
+        pauses.put(connection, Pause("rule:web", moment(0), None, "os:alice", None))
+        connection.execute(update(deliveries).values(cause="manual"))
+        for identity in ("msg_1", "msg_2"):
+            approvals.add(connection, Approval(identity, B, moment(0), 2**62, None, None, None, None), None)
 
 
 def described(client: FlaskClient) -> dict[str, Any]:
@@ -59,13 +73,14 @@ def test_every_route_is_in_it(client: FlaskClient) -> None:
     assert in_it == {re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule) for rule in rules}
 
 
-def post(client: FlaskClient, path: str) -> Any:
+def call(client: FlaskClient, method: str, path: str, query: dict[str, str]) -> Any:
     """As a program does that has no token."""
-    return client.post(path, headers={"Content-Type": "application/json"})
+    return client.open(path, method=method.upper(), query_string=query, headers={"Content-Type": "application/json"})
 
 
 def address(path: str) -> str:
     places = PLACES | ({"identity": ENTRY.id} if "quarantine" in path else {})
+    places |= {"identity": "msg_2"} if path.endswith("reject") else {}
     return f"/api/v1{path.format(**places)}"
 
 
@@ -75,6 +90,8 @@ def sample(parameter: dict[str, Any]) -> str:
     found = {"cursor": None, "registry": HOST, "repository": "shop/web", "tag": "v1.0"}.get(parameter["name"])
     if found:
         return found
+    if parameter["name"] == "scope":
+        return "rule:web"
     if "$ref" in schema:
         return "created" if "Kind" in schema["$ref"] else "pending"
     known = [*schema.get("examples", []), *schema.get("enum", [])]
@@ -84,8 +101,11 @@ def sample(parameter: dict[str, Any]) -> str:
 def test_every_parameter_is_taken_and_no_other(client: FlaskClient) -> None:
     taken = 0
     for path, operations in described(client)["paths"].items():
-        if "post" in operations:
-            assert "is no parameter here" in post(client, f"{address(path)}?nonsense=1").text
+        for method, operation in operations.items():
+            if method != "get":
+                query = {**needed_by(path, operation), "nonsense": "1"}
+                assert "is no parameter here" in call(client, method, address(path), query).text
+        if "get" not in operations:
             continue
         parameters = [one for one in operations["get"]["parameters"] if one["in"] == "query"]
         needed = {one["name"]: sample(one) for one in parameters if one["required"]}
@@ -110,23 +130,26 @@ def test_every_answer_is_what_it_says(client: FlaskClient) -> None:
     document = described(client)
     checked = 0
     for path, operations in document["paths"].items():
-        (operation,) = operations.values()
-        needed = {one["name"]: sample(one) for one in operation["parameters"]
-                  if one["in"] == "query" and one["required"]}
-        if "actor" in needed:
-            needed["actor"] = "alice"
-        answer = client.get(address(path), query_string=needed) if "get" in operations else post(client, address(path))
-        status, said = next(iter(operation["responses"].items()))
-        assert str(answer.status_code) == status, (path, answer.text)
-        media_type, body = next(iter(said["content"].items()))
-        assert answer.mimetype == media_type
-        schema = body.get("schema")
-        if schema is not None:
-            closed = {**schema, "components": closed_components(document)}
-            Draft202012Validator(closed).validate(json.loads(answer.text))
-            assert path == "/openapi.json" or "items" not in answer.json or answer.json["items"], path
-            checked += 1
-    assert checked > 12
+        for method, operation in operations.items():
+            answer = call(client, method, address(path), needed_by(path, operation))
+            status, said = next(iter(operation["responses"].items()))
+            assert str(answer.status_code) == status, (path, answer.text)
+            media_type, body = next(iter(said["content"].items()))
+            assert answer.mimetype == media_type
+            schema = body.get("schema")
+            if schema is not None:
+                closed = {**schema, "components": closed_components(document)}
+                Draft202012Validator(closed).validate(json.loads(answer.text))
+                assert path == "/openapi.json" or "items" not in answer.json or answer.json["items"], path
+                checked += 1
+    assert checked > 18
+
+
+def needed_by(path: str, operation: dict[str, Any]) -> dict[str, str]:
+    """What has to be asked with; a redeploy also says of what."""
+    asked = [one for one in operation["parameters"] if one["in"] == "query" and one["required"]]
+    needed = {one["name"]: sample(one) for one in asked} | ({"digest": A} if path == "/redeploy" else {})
+    return needed | ({"actor": "alice"} if "actor" in needed else {})
 
 
 def closed_components(document: dict[str, Any]) -> dict[str, Any]:

@@ -11,16 +11,20 @@ from app.bootstrap import Services
 from app.domain.access import LimitedScopeError
 from app.domain.errors import TagtrailError
 from app.store.engine import UnavailableError
+from app.usecases.approve import UndecidableError
 from app.web.pages import (
     actor,
+    approvals,
     ask,
     deliveries,
     diff,
     digest,
     moments,
     origins,
+    pauses,
     pulls,
     quarantine,
+    redeploy,
     repositories,
     repository,
     tag,
@@ -42,12 +46,22 @@ LOOKING: Mapping[str, tuple[str, Callable[..., ResponseReturnValue]]] = {
     "/actor": ("actor", actor.page),
     "/deliveries": ("delivery_list", deliveries.page),
     "/deliveries/<identity>": ("delivery", deliveries.one),
+    "/redeploy": ("ask_redeploy", redeploy.page),
+    "/pauses": ("pauses", pauses.page),
+    "/approvals": ("approval_list", approvals.page),
+    "/approvals/<identity>": ("approval", approvals.one),
+    "/approve/<secret>": ("approval_link", approvals.show_link),
     "/origins": ("origins", origins.page),
     "/quarantine": ("quarantine", quarantine.page),
     "/quarantine/<identity>": ("quarantined", quarantine.one),
 }
 ACTING: Mapping[str, tuple[str, Callable[..., ResponseReturnValue]]] = {
     "/deliveries/<identity>/redeliver": ("redeliver", deliveries.redeliver),
+    "/redeploy": ("redeploy", redeploy.redeploy),
+    "/pauses": ("pause", pauses.pause),
+    "/pauses/resume": ("resume", pauses.resume),
+    "/approvals/<identity>": ("decide", approvals.decide),
+    "/approve/<secret>": ("decide_by_link", approvals.decide_by_link),
     "/quarantine/<identity>/retry": ("retry", quarantine.retry),
 }
 
@@ -64,7 +78,7 @@ def blueprint(services: Services) -> Blueprint:
 
 
 def _failed(error: TagtrailError) -> Response:
-    known = {UnavailableError: 503, LimitedScopeError: 403}
+    known = {UnavailableError: 503, LimitedScopeError: 403, UndecidableError: 409}
     return _problem(known.get(type(error), 400), str(error))
 
 

@@ -7,7 +7,9 @@ from flask import abort, render_template
 from pydantic import Field
 
 from app.bootstrap import Services
+from app.domain.access import Role
 from app.domain.changes import TagKey
+from app.domain.digests import is_digest
 from app.store.engine import Connection, reading
 from app.store.queries import changes, history, moments, tags
 from app.store.queries.changes import ChangeLine
@@ -16,7 +18,7 @@ from app.store.queries.moments import MomentFilter
 from app.store.queries.paging import Paging
 from app.store.queries.tags import TagFilter, TagLine
 from app.web.band import band
-from app.web.callers import scope
+from app.web.callers import caller, scope
 from app.web.pages.lists import links
 from app.web.parameters import ListParameters, Moment, Pattern, Word
 
@@ -55,6 +57,8 @@ def page(services: Services) -> str:
         present=present[0] if present else None,
         then=then,
         lines=found.items,
+        digests=list(dict.fromkeys(line.after for line in found.items if is_digest(line.after))),
+        may_act=caller().role.covers(Role.DEPLOY),
         band=band(found.items, until_ns),
         until_ns=until_ns,
         **links(found, at=asked.at_ns, known_at=asked.known_ns),

@@ -1,0 +1,100 @@
+"""Makes the deliveries of the redeploys that somebody asked for."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from app.domain.deliveries import EXPIRES_NS, Status
+from app.domain.links import tag_page
+from app.domain.told import Told
+from app.domain.traces import trace_id
+from app.sinks.sink import Message
+from app.store import actions, deliveries, events, outbox
+from app.store.actions import Recorded
+from app.store.deliveries import MANUAL, Link, NewDelivery
+from app.store.engine import Connection, Engine, now_ns, writing
+from app.usecases.fan import Fan
+from app.usecases.redeploy import LANE, VERB
+from app.usecases.write_deliveries import rendered
+
+REDEPLOYED = "redeployed"
+"""The kind of what a redeploy tells, in place of a kind of change."""
+MOST_AT_ONCE = 50
+
+
+def make_redeploys(engine: Engine, fan: Fan) -> set[str]:
+    """Keep all promises of redeploys; the destinations for which there is something to deliver now."""
+    made: set[str] = set()
+    with writing(engine) as connection:
+        while promises := outbox.take(connection, f"{LANE}:", now_ns(connection), MOST_AT_ONCE):
+            for promise in promises:
+                asked = actions.get(connection, int(promise.subject.removeprefix(f"{VERB}:")))
+                made |= _make(connection, fan, asked, promise.subject)
+            outbox.kept(connection, promises)
+    return made
+
+
+def _make(connection: Connection, fan: Fan, asked: Recorded, subject: str) -> set[str]:
+    plan = asked.detail
+    cause = (plan["origin"], plan["event_id"])
+    said = events.causes(connection, [cause]).get(cause)
+    now = now_ns(connection)
+    for send in plan["sends"]:
+        told = _told(fan, asked, (subject, send["rule"], said.media_type if said else None))
+        deliveries.add(connection, [_delivery(fan, told, send, now)], [_link(told, send)])
+    return {send["destination"] for send in plan["sends"]}
+
+
+def _told(fan: Fan, asked: Recorded, said: tuple[str, str, str | None]) -> Told:
+    plan, (subject, rule, media_type) = asked.detail, said
+    name = (plan["registry"], plan["repository"], plan["tag"])
+    return Told(
+        change_id=subject,
+        kind=REDEPLOYED,
+        registry=plan["registry"],
+        repository=plan["repository"],
+        tag=plan["tag"],
+        before=plan["before"],
+        after=plan["digest"],
+        actor=asked.actor,
+        origin=plan["origin"],
+        time_ns=asked.time_ns,
+        rule=rule,
+        event_id=plan["event_id"],
+        link=tag_page(fan.base_url, *name),
+        media_type=media_type,
+    )
+
+
+def _delivery(fan: Fan, told: Told, send: Mapping[str, Any], now: int) -> NewDelivery:
+    sink = fan.sinks.get(send["destination"])
+    gone = Message("", b""), f"the configuration has no {send['destination']}"
+    message, unsendable = rendered(sink, [told]) if sink else gone
+    return NewDelivery(
+        id=send["id"],
+        destination=send["destination"],
+        purpose="deploy",
+        rule=send["rule"],
+        rule_version=send["rule_version"],
+        status=Status.DEAD if unsendable else Status.PENDING,
+        reason=unsendable,
+        content_type=message.content_type,
+        body=message.body,
+        headers=json.dumps(message.headers) if message.headers else None,
+        query=message.query or None,
+        made_ns=now,
+        expires_ns=now + EXPIRES_NS["deploy"],
+        registry=told.registry,
+        repository=told.repository,
+        digest=told.after,
+        confirm=False,
+        trace_id=trace_id(told.origin, told.event_id),
+        cause=MANUAL,
+    )
+
+
+def _link(told: Told, send: Mapping[str, Any]) -> Link:
+    return Link(
+        told.change_id, send["destination"], send["id"], told.registry, told.repository, told.tag, told.kind,
+        told.before, told.after, send["rule"], send["rule_version"],
+    )  # fmt: skip
