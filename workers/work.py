@@ -15,7 +15,7 @@ from app.remote.client import RemoteRegistry
 from app.settings import Settings
 from app.sinks.sink import Sink
 from app.store.engine import Engine
-from app.usecases.deliver import deliver, no_sink
+from app.usecases.deliver import Manners, deliver, no_sink
 from app.usecases.fan import Fan
 from app.usecases.fan_out import fan_out
 from app.usecases.forward import Forward, forward
@@ -41,6 +41,7 @@ class Work:
     remotes: Mapping[str, RemoteRegistry]
     policy: Policy
     forwards: Mapping[str, Forward]
+    manners: Mapping[str, Manners] = field(default_factory=dict)
     lanes: Lanes = field(default_factory=Lanes)
 
     def ring_heard(self, lane: Lane) -> None:
@@ -72,7 +73,7 @@ class Work:
         if sink is None:
             no_sink(self.engine, destination)
         else:
-            deliver(self.engine, destination, sink, self.remotes)
+            deliver(self.engine, destination, sink, self.remotes, self.manners.get(destination))
 
 
 _current: list[Work] = []
@@ -96,6 +97,7 @@ def start(settings: Settings) -> Work:
         remotes=bootstrap.make_remotes(settings, door),
         policy=bootstrap.policy(settings),
         forwards=bootstrap.make_forwards(settings),
+        manners=bootstrap.make_manners(settings),
     )
     _current[:] = [work]
     return work

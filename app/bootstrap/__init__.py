@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.bootstrap.acting import make_fan, make_forwards, make_receivers, make_sinks
+from app.bootstrap.acting import make_fan, make_forwards, make_manners, make_receivers, make_sinks
 from app.bootstrap.addresses import url_of
 from app.domain.errors import TagtrailError
 from app.queue.jobs import FAN_OUT, Bell, Lane, SilentBell
@@ -44,6 +44,7 @@ __all__ = [
     "make_fan",
     "make_forwards",
     "make_keeping",
+    "make_manners",
     "make_receivers",
     "make_registry",
     "make_remote",

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from app.bootstrap.addresses import url_of
+from app.domain.deliveries import in_flight
 from app.domain.errors import TagtrailError
 from app.domain.settling import Settle
 from app.settings import ConfigurationError, Settings
@@ -12,7 +13,9 @@ from app.settings.causes import UNPROVEN
 
 if TYPE_CHECKING:
     from app.outbound import Door
+    from app.settings.sending import SendingSection
     from app.sinks.sink import Channel, Sink
+    from app.usecases.deliver import Manners
     from app.usecases.fan import Fan
     from app.usecases.forward import Forward
     from app.usecases.notify import Receiver
@@ -61,9 +64,23 @@ def make_fan(settings: Settings, sinks: Mapping[str, "Sink"]) -> "Fan":
 
 def _settle(settings: Settings) -> Mapping[str, Settle]:
     """By destination, how long what goes there waits for more."""
+    return {name: Settle(one.settle, one.settle_max) for name, one in _sections(settings).items()}
+
+
+def make_manners(settings: Settings) -> Mapping[str, "Manners"]:
+    """By destination, how it is treated."""
+    from app.usecases.deliver import Manners
+
+    return {
+        name: Manners(one.in_flight or in_flight(name), one.disable_after) for name, one in _sections(settings).items()
+    }
+
+
+def _sections(settings: Settings) -> Mapping[str, "SendingSection"]:
+    """What the configuration says of each destination: `trigger:NAME` and `channel:NAME`."""
     triggers = {f"trigger:{name}": section for name, section in settings.file.triggers.items()}
     channels = {f"channel:{name}": section for name, section in settings.file.channels.items()}
-    return {name: Settle(one.settle, one.settle_max) for name, one in (triggers | channels).items()}
+    return triggers | channels
 
 
 def make_receivers(settings: Settings) -> Mapping[str, "Receiver"]:

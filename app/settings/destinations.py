@@ -2,34 +2,21 @@
 
 from typing import Literal
 
-from app.domain.times import SECOND_NS
-from app.settings.values import Duration, Secret, SecretUrl, Section
-
-SETTLE_NS = 2 * SECOND_NS
-SETTLE_MAX_NS = 30 * SECOND_NS
+from app.settings.sending import SendingSection
+from app.settings.values import Secret, SecretUrl
 
 
-class TriggerSection(Section):
-    """`secret` signs what is sent to a webhook, as Standard Webhooks writes it (whsec_…).
-
-    What comes within `settle` of each other, though not longer than `settle_max`, goes out together.
-    """
+class TriggerSection(SendingSection):
+    """`secret` signs what is sent to a webhook, as Standard Webhooks writes it (whsec_…)."""
 
     kind: Literal["webhook"]
     url: SecretUrl
     secret: Secret | None = None
-    settle: Duration = SETTLE_NS
-    settle_max: Duration = SETTLE_MAX_NS
 
 
-class ChannelSection(Section):
-    """`secret` signs what is sent to a webhook, as Standard Webhooks writes it (whsec_…).
-
-    What comes within `settle` of each other, though not longer than `settle_max`, goes out together.
-    """
+class ChannelSection(SendingSection):
+    """`secret` signs what is sent to a webhook, as Standard Webhooks writes it (whsec_…)."""
 
     kind: Literal["webhook", "slack"]
     url: SecretUrl
     secret: Secret | None = None
-    settle: Duration = SETTLE_NS
-    settle_max: Duration = SETTLE_MAX_NS

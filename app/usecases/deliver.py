@@ -1,46 +1,64 @@
 """Sends what is due to one destination: claim, send, then write what came of it (DESIGN decisions 11 and 12)."""
 
 import json
+import logging
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from app.domain.deliveries import Next, Status, Tried, after_attempt, in_flight
+from app.domain.destinations import DISABLE_AFTER_NS, Heard, Patience, State, after, blame, room
 from app.domain.times import SECOND_NS
 from app.outbound import Limits
 from app.pausepoints import pause
 from app.remote.client import RemoteRegistry
 from app.sinks.sink import Message, Outcome, Sink
-from app.store import deliveries
+from app.store import deliveries, destinations
 from app.store.deliveries import Attempt, Claim
 from app.store.engine import Connection, Engine, now_ns, writing
 from app.usecases.confirm import Doubt, doubt
+
+log = logging.getLogger(__name__)
 
 LEASE_NS = int((Limits().total_s + 5) * SECOND_NS)
 """Longer than any attempt: an attempt ends before its lease."""
 SUPERSEDED = "superseded: the tag moved on"
 
 
-def deliver(engine: Engine, destination: str, sink: Sink, remotes: Mapping[str, RemoteRegistry]) -> int:
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How a destination is treated: requests in flight, and after how long of failures only it is disabled."""
+
+    in_flight: int
+    disable_after_ns: int = DISABLE_AFTER_NS
+
+
+def deliver(
+    engine: Engine,
+    destination: str,
+    sink: Sink,
+    remotes: Mapping[str, RemoteRegistry],
+    manners: Manners | None = None,
+) -> int:
     """Try every delivery that is due for `destination`; how many were tried.
 
     As many as may be in flight are claimed and sent together; what came of them and the next claims are a transaction.
     `remotes` are asked before deploys that have to be confirmed.
     """
-    tried, most = 0, in_flight(destination)
+    tried, manners = 0, manners or Manners(in_flight(destination))
     with writing(engine) as connection:
-        claimed = _claim(connection, destination, most)
-    with ThreadPoolExecutor(most, thread_name_prefix=destination) as threads:
+        deliveries.expire(connection, destination, now_ns(connection))
+        claimed = _claim(connection, destination, manners.in_flight)
+    with ThreadPoolExecutor(manners.in_flight, thread_name_prefix=destination) as threads:
         while claimed:
             tried += len(claimed)
             ended = list(threads.map(lambda one: _try(one, sink, remotes), claimed))
             pause("deliver.sent")
             with writing(engine) as connection:
-                for one, outcome in zip(claimed, ended, strict=True):
-                    _write(connection, one, outcome)
-                claimed = _claim(connection, destination, most)
+                _write_all(connection, destination, list(zip(claimed, ended, strict=True)), manners)
+                claimed = _claim(connection, destination, manners.in_flight)
     return tried
 
 
@@ -54,7 +72,10 @@ class _Ready:
 
 def _claim(connection: Connection, destination: str, most: int) -> list[_Ready]:
     """The next deliveries to try; those that tell of what is no longer so end here."""
-    while claimed := deliveries.claim(connection, destination, now_ns(connection), LEASE_NS, most):
+    condition = destinations.lock(connection, destination)
+    now = now_ns(connection)
+    free = room(condition, now, most, destinations.in_flight(connection, destination, now))
+    while free and (claimed := deliveries.claim(connection, destination, now_ns(connection), LEASE_NS, free)):
         past = [one for one in claimed if _superseded(connection, one)]
         for one in past:
             deliveries.supersede(connection, one, SUPERSEDED)
@@ -87,6 +108,34 @@ def _try(ready: _Ready, sink: Sink, remotes: Mapping[str, RemoteRegistry]) -> tu
     return Attempt(started_ns, outcome.duration_ns, outcome.status, outcome.detail, outcome.answer), outcome
 
 
+def _write_all(
+    connection: Connection,
+    destination: str,
+    ended: Sequence[tuple[_Ready, tuple[Attempt, Outcome] | Doubt]],
+    manners: Manners,
+) -> None:
+    """What came of tries, and how the destination does after them, in the order in which they ended."""
+    before = condition = destinations.lock(connection, destination)
+    for ready, one in sorted(ended, key=lambda pair: _ended_ns(pair[1])):
+        _write(connection, ready, one)
+        if not isinstance(one, Doubt):
+            patience = Patience(manners.disable_after_ns, _jitter())
+            condition = after(condition, _heard(one[1]), now_ns(connection), patience)
+    if condition != before:
+        destinations.save(connection, destination, condition)
+    if condition.state is State.DISABLED and before.state is not State.DISABLED:
+        log.warning("%s is disabled: %s", destination, condition.reason)
+
+
+def _ended_ns(ended: tuple[Attempt, Outcome] | Doubt) -> int:
+    return 0 if isinstance(ended, Doubt) else ended[0].started_ns + ended[0].duration_ns
+
+
+def _heard(outcome: Outcome) -> Heard:
+    found = blame(outcome.status, delivered=outcome.delivered, permanent=outcome.permanent)
+    return Heard(found, outcome.detail, outcome.retry_after_s)
+
+
 def _write(connection: Connection, ready: _Ready, ended: tuple[Attempt, Outcome] | Doubt) -> None:
     """What came of a try; a doubt that is not final counts as one."""
     if not isinstance(ended, Doubt):
@@ -107,7 +156,11 @@ def _message(claimed: Claim) -> Message:
 
 def _next(claimed: Claim, outcome: Outcome, now: int) -> Next:
     tried = Tried(outcome.delivered, outcome.permanent, outcome.detail, outcome.retry_after_s, claimed.tries + 1)
-    return after_attempt(tried, now, claimed.expires_ns, random.uniform(-1, 1))  # noqa: S311 - spreads retries
+    return after_attempt(tried, now, claimed.expires_ns, _jitter())
+
+
+def _jitter() -> float:
+    return random.uniform(-1, 1)  # noqa: S311 - spreads retries
 
 
 def no_sink(engine: Engine, destination: str) -> int:

@@ -261,6 +261,7 @@ def test_what_somebody_asked_for_is_tried_until_it_is_told(stage: Stage, as_new:
         connection.execute(
             deliveries.deliveries.update().where(deliveries.deliveries.c.id == asked).values(next_attempt_ns=1)
         )
+    stage.wait_out()
     assert stage.deliver() == 1
     (row,) = [row for row in stage.deliveries() if row.id == asked]
     assert (row.status, row.tries) == ("delivered", 2)
