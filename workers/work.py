@@ -97,7 +97,7 @@ def start(settings: Settings) -> Work:
         remotes=bootstrap.make_remotes(settings, door),
         policy=bootstrap.policy(settings),
         forwards=bootstrap.make_forwards(settings),
-        manners=bootstrap.make_manners(settings),
+        manners=bootstrap.make_manners(settings, door),
     )
     _current[:] = [work]
     return work

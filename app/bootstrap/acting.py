@@ -13,7 +13,6 @@ from app.settings.causes import UNPROVEN
 
 if TYPE_CHECKING:
     from app.outbound import Door
-    from app.settings.sending import SendingSection
     from app.sinks.sink import Channel, Sink
     from app.usecases.deliver import Manners
     from app.usecases.fan import Fan
@@ -64,23 +63,29 @@ def make_fan(settings: Settings, sinks: Mapping[str, "Sink"]) -> "Fan":
 
 def _settle(settings: Settings) -> Mapping[str, Settle]:
     """By destination, how long what goes there waits for more."""
-    return {name: Settle(one.settle, one.settle_max) for name, one in _sections(settings).items()}
+    return {name: Settle(one.settle, one.settle_max) for name, one in settings.destinations.items()}
 
 
-def make_manners(settings: Settings) -> Mapping[str, "Manners"]:
-    """By destination, how it is treated."""
+def make_manners(settings: Settings, door: "Door") -> Mapping[str, "Manners"]:
+    """By destination, how it is treated, and who hears that it is disabled: the others of `notices:`."""
     from app.usecases.deliver import Manners
 
+    told = make_notified(settings, door)
     return {
-        name: Manners(one.in_flight or in_flight(name), one.disable_after) for name, one in _sections(settings).items()
+        name: Manners(
+            in_flight=one.in_flight or in_flight(name),
+            disable_after_ns=one.disable_after,
+            told={other: channel for other, channel in told.items() if other != name},
+        )
+        for name, one in settings.destinations.items()
     }
 
 
-def _sections(settings: Settings) -> Mapping[str, "SendingSection"]:
-    """What the configuration says of each destination: `trigger:NAME` and `channel:NAME`."""
-    triggers = {f"trigger:{name}": section for name, section in settings.file.triggers.items()}
-    channels = {f"channel:{name}": section for name, section in settings.file.channels.items()}
-    return triggers | channels
+def make_notified(settings: Settings, door: "Door") -> Mapping[str, "Channel"]:
+    """The channels that are told of Tagtrail itself, all unless said. Raises ConfigurationError."""
+    wanted = settings.file.notices
+    channels = make_channels(settings, door)
+    return channels if wanted is None else {f"channel:{name}": channels[f"channel:{name}"] for name in wanted}
 
 
 def make_receivers(settings: Settings) -> Mapping[str, "Receiver"]:

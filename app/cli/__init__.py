@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, str] = {
     "repositories": "app.cli.repositories:repositories",
     "events": "app.cli.events:events",
     "deliveries": "app.cli.deliveries:deliveries",
+    "destination": "app.cli.destination:destination",
     "redeliver": "app.cli.redeliver:redeliver",
     "reconcile": "app.cli.reconcile:reconcile",
     "quarantine": "app.cli.quarantine:quarantine",

@@ -17,6 +17,7 @@ from app.settings.causes import check_causes
 from app.settings.origins_folder import LOCAL, OriginsFolder, write_private
 from app.settings.rules import RuleSection
 from app.settings.sections import Endpoint, File, OriginSection, RegistrySection
+from app.settings.sending import SendingSection
 from app.settings.yamlfile import ConfigurationError, read
 
 DEFAULT_DATA = "./tagtrail-data"
@@ -119,6 +120,13 @@ class Settings:
         if section is None or section.file is None or self.config is None:
             return None
         return self.config.parent / section.file
+
+    @property
+    def destinations(self) -> Mapping[str, SendingSection]:
+        """What the file says of each destination: `trigger:NAME` and `channel:NAME`."""
+        triggers = {f"trigger:{name}": section for name, section in self.file.triggers.items()}
+        channels = {f"channel:{name}": section for name, section in self.file.channels.items()}
+        return triggers | channels
 
     @property
     def rules(self) -> tuple[Rule, ...]:

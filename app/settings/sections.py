@@ -184,12 +184,13 @@ class AuditSection(Section):
 
 
 class File(Section):
-    """The whole of `tagtrail.yml`."""
+    """The whole of `tagtrail.yml`. `notices`: the channels that are told of Tagtrail itself; all unless said."""
 
     registry: RegistrySection = RegistrySection()
     origins: dict[Annotated[str, AfterValidator(check_origin)], OriginSection] = Field(default_factory=dict)
     triggers: dict[Name, TriggerSection] = Field(default_factory=dict)
     channels: dict[Name, ChannelSection] = Field(default_factory=dict)
+    notices: tuple[str, ...] | None = None
     rules: tuple[RuleSection, ...] = ()
     registries: dict[str, AskedRegistry] = Field(default_factory=dict)
     forward: dict[Name, ForwardSection] = Field(default_factory=dict)
@@ -200,11 +201,15 @@ class File(Section):
 
     @model_validator(mode="after")
     def _rules_name_what_exists(self) -> Self:
+        for index, name in enumerate(self.notices or ()):
+            if name not in self.channels:
+                _unknown_destination(("notices", index), "channel", name, self.channels)
         for index, rule in enumerate(self.rules):
             for field, known in (("deploy", self.triggers), ("alert", self.channels)):
                 for name in getattr(rule, field):
                     if name not in known:
-                        _unknown_destination(index, field, name, known)
+                        what = "trigger" if field == "deploy" else "channel"
+                        _unknown_destination(("rules", index, field), what, name, known)
             if rule.when.origin not in (None, ASKING) and {"resolved", "reconciled"} & set(rule.when.provenance):
                 _never_from_there(index, rule.when.origin)
         names = [rule.name for rule in self.rules]
@@ -221,12 +226,11 @@ def _never_from_there(index: int, origin: str) -> None:
     )
 
 
-def _unknown_destination(index: int, field: str, name: str, known: Collection[str]) -> None:
-    what = "trigger" if field == "deploy" else "channel"
+def _unknown_destination(at: tuple[str | int, ...], what: str, name: str, known: Collection[str]) -> None:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"add it under {what}s:"
     raise PydanticCustomError(
         "no_destination",
         "no {what} is called '{name}'; {hint}",
-        {"what": what, "name": name, "hint": hint, "at": ("rules", index, field)},
+        {"what": what, "name": name, "hint": hint, "at": at},
     )

@@ -23,6 +23,12 @@ def lock(connection: Connection, name: str) -> Condition:
     return _condition(found)
 
 
+def every(connection: Connection) -> dict[str, Condition]:
+    """By name, those to which anything was ever sent."""
+    rows = connection.execute(select(destinations.c.name, *(destinations.c[field] for field in _FIELDS)))
+    return {row.name: Condition(**_values(row)) for row in rows}
+
+
 def save(connection: Connection, name: str, condition: Condition) -> None:
     """Write what became of a locked one."""
     connection.execute(update(destinations).where(destinations.c.name == name).values(_row(name, condition)))
@@ -55,4 +61,8 @@ def _row(name: str, condition: Condition) -> dict[str, object]:
 
 
 def _condition(row: Row[Any]) -> Condition:
-    return Condition(**dict(row._mapping) | {"state": State(row.state)})
+    return Condition(**_values(row))
+
+
+def _values(row: Row[Any]) -> dict[str, Any]:
+    return {field: row._mapping[field] for field in _FIELDS} | {"state": State(row.state)}

@@ -6,19 +6,21 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.domain.deliveries import Next, Status, Tried, after_attempt, in_flight
-from app.domain.destinations import DISABLE_AFTER_NS, Heard, Patience, State, after, blame, room
+from app.domain.destinations import DISABLE_AFTER_NS, Condition, Heard, Patience, State, after, blame, room
 from app.domain.times import SECOND_NS
+from app.domain.told import Notice
 from app.outbound import Limits
 from app.pausepoints import pause
 from app.remote.client import RemoteRegistry
-from app.sinks.sink import Message, Outcome, Sink
+from app.sinks.sink import Channel, Message, Outcome, Sink
 from app.store import deliveries, destinations
 from app.store.deliveries import Attempt, Claim
 from app.store.engine import Connection, Engine, now_ns, writing
 from app.usecases.confirm import Doubt, doubt
+from app.usecases.tell_notice import tell_notice
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +31,14 @@ SUPERSEDED = "superseded: the tag moved on"
 
 @dataclass(frozen=True, slots=True)
 class Manners:
-    """How a destination is treated: requests in flight, and after how long of failures only it is disabled."""
+    """How a destination is treated: requests in flight, and after how long of failures only it is disabled.
+
+    `told`: the channels that say so then.
+    """
 
     in_flight: int
     disable_after_ns: int = DISABLE_AFTER_NS
+    told: Mapping[str, Channel] = field(default_factory=dict)
 
 
 def deliver(
@@ -124,7 +130,22 @@ def _write_all(
     if condition != before:
         destinations.save(connection, destination, condition)
     if condition.state is State.DISABLED and before.state is not State.DISABLED:
-        log.warning("%s is disabled: %s", destination, condition.reason)
+        _tell_disabled(connection, destination, condition, manners.told)
+
+
+def _tell_disabled(
+    connection: Connection, destination: str, condition: Condition, told: Mapping[str, Channel]
+) -> None:
+    text = f"{destination} is disabled: {condition.reason}"
+    log.warning("%s", text)
+    notice = Notice(
+        kind="destination.disabled",
+        about=destination,
+        text=f"{text}. What is for it waits; to send it: tagtrail destination enable {destination}",
+        time_ns=condition.since_ns,
+        link=None,
+    )
+    tell_notice(connection, told, notice, f"destination.disabled {destination} {condition.since_ns}")
 
 
 def _ended_ns(ended: tuple[Attempt, Outcome] | Doubt) -> int:

@@ -10,10 +10,14 @@ from listener import Listener, Reply
 from sqlalchemy import Engine, Row, update
 
 from app.domain.times import SECOND_NS
-from app.outbound import Door
+from app.domain.told import Notice
+from app.outbound import Door, Url
+from app.sinks.slack import Slack
 from app.store import deliveries, schema
 from app.store.engine import now_ns, reading, writing
 from app.usecases.deliver import Manners, deliver
+from app.usecases.destinations import disable, enable
+from app.usecases.tell_notice import tell_notice
 
 
 @pytest.fixture
@@ -126,6 +130,39 @@ def test_nothing_but_failures_disables(many: Stage, caplog: pytest.LogCaptureFix
     assert deliver(many.engine, DEPLOY, sink, {}, Manners(8, 3600 * SECOND_NS)) == 1
     assert state(many).state == "disabled"
     assert f"{DEPLOY} is disabled: nothing but failures for 1 h; the last: HTTP 500" in caplog.text
+
+
+def test_the_other_channels_say_once_that_one_is_disabled(many: Stage) -> None:
+    many.listener.answer = lambda heard: Reply(410 if heard.path == "/deploy" else 200)
+    sink = many.sinks[DEPLOY]
+    chat = Slack(many.door, Url.parse(f"{many.listener.url}/chat"))
+    deliver(many.engine, DEPLOY, sink, {}, Manners(3, told={ALERT: chat}))
+    assert many.deliver(ALERT) == 1
+    (said,) = many.told("/chat")
+    assert b"trigger:web is disabled: it wants no more: HTTP 410" in said.body
+    assert b"tagtrail destination enable trigger:web" in said.body
+    with writing(many.engine) as connection:
+        told = Notice("destination.disabled", DEPLOY, "again", 1, None)
+        tell_notice(connection, {ALERT: chat}, told, f"destination.disabled {DEPLOY} {state(many).since_ns}")
+    assert many.deliver(ALERT) == 0, "the same cause is told once"
+
+
+def test_enabling_sends_what_has_waited(many: Stage) -> None:
+    many.listener.reply(Reply(410), Reply(200))
+    disable(many.engine, DEPLOY, "os:alice", "moving house")
+    assert state(many).reason == "by os:alice: moving house"
+    assert many.deliver() == 0
+    enable(many.engine, DEPLOY, "os:bob")
+    assert many.deliver() == 1
+    assert state(many).state == "disabled", "the probe was told again that it wants no more"
+    enable(many.engine, DEPLOY, "os:bob")
+    many.deliver()
+    assert (state(many).state, statuses(many)) == ("open", ["dead"] + ["delivered"] * 11)
+    said = [(row.actor, row.verb, row.subject) for row in many.rows("actions", "seq")]
+    assert said == [
+        ("os:alice", "destination.disable", DEPLOY), ("os:bob", "destination.enable", DEPLOY),
+        ("os:bob", "destination.enable", DEPLOY),
+    ]  # fmt: skip
 
 
 def test_two_workers_send_no_more_at_once_than_may_be_in_flight(many: Stage) -> None:
