@@ -12,14 +12,14 @@ from pathlib import Path
 from bench.figures import line
 from bench.surroundings import machine, versions
 
-BENCHES = ("ingest", "chain", "latency", "memory")
+BENCHES = ("ingest", "chain", "serial", "latency", "memory", "simulate")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("bench", nargs="?", default="all", choices=[*BENCHES, "all"])
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each measurement (default 5)")
-    parser.add_argument("--seconds", type=float, default=3.0, help="length of a round of ingest (default 3)")
+    parser.add_argument("--seconds", type=float, default=3.0, help="length of a timed round (default 3)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
     wanted = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended

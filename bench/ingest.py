@@ -23,6 +23,7 @@ WARM_UP_S = 1.0
 MOST_EVENTS_A_SECOND = {1: 12_000, 10: 40_000}
 """As many are made beforehand; far more than any server here takes."""
 ORIGIN = "bench"
+HOOK = f"/hooks/{ORIGIN}"
 _CONFIG = f'origins:\n  {ORIGIN}: {{kind: distribution, auth: {{bearer: "${{env:BENCH_BEARER}}"}}}}\n'
 
 
@@ -62,7 +63,7 @@ def _compare(folder: Path, title: str, databases: dict[str, str], rounds: int, s
         ("events a request", "server", "events/s", "p50 ms", "p99 ms", "refused", "rate ÷ naive", "p99 ÷ naive"),
     )
     with tagtrail(folder, databases["tagtrail"]) as ours, naive(folder, databases["naive"]) as theirs:
-        report.notes.append(line(_described(ours.database)))
+        report.notes.append(line(described(ours.database)))
         for each in SIZES:
             found = _rounds((ours, theirs), each, rounds, seconds)
             report.rows += _rows(each, found)
@@ -110,7 +111,7 @@ def _rows(each: int, found: dict[str, list[Round]]) -> list[Sequence[str]]:
 def _load(server: Server, each: int, seconds: float) -> Round:
     most = int(MOST_EVENTS_A_SECOND[each] * seconds) // each // CLIENTS
     run = secrets.token_hex(6)
-    spec = Spec(server.port, f"/hooks/{ORIGIN}", server.bearer, run, CLIENTS, each, seconds, most)
+    spec = Spec(server.port, HOOK, server.bearer, run, CLIENTS, each, seconds, most)
     fields = {name: getattr(spec, name) for name in Spec.__dataclass_fields__}
     command = [sys.executable, "-m", "bench.load", json.dumps(fields)]
     told = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 120)
@@ -129,15 +130,19 @@ def _load(server: Server, each: int, seconds: float) -> Round:
 
 
 def _check(server: Server, spec: Spec, outcome: Outcome) -> None:
-    """All that was acknowledged is committed, with a change for each event."""
     expected = {
         event_id(spec.run, client, ordinal * spec.each + number)
         for client, ordinals in enumerate(outcome.acknowledged)
         for ordinal in ordinals
         for number in range(spec.each)
     }
+    check_kept(server, spec.run, expected)
+
+
+def check_kept(server: Server, run: str, expected: set[str]) -> None:
+    """All that was acknowledged is committed, with a change for each event. Raises LostError."""
     for table in ("events", "changes"):
-        query = f"SELECT event_id FROM {table} WHERE event_id > '{spec.run}-' AND event_id < '{spec.run}.'"
+        query = f"SELECT event_id FROM {table} WHERE event_id > '{run}-' AND event_id < '{run}.'"
         missing = expected - {row[0] for row in _rows_of(server.database, query)}
         if missing:
             raise LostError(f"{server.name}: {len(missing)} of {len(expected)} events are not in {table}")
@@ -153,7 +158,7 @@ def _rows_of(url: str, query: str) -> list[Any]:
     return list(found)
 
 
-def _described(url: str) -> dict[str, str]:
+def described(url: str) -> dict[str, str]:
     from app.store.engine import describe, make_engine
 
     engine = make_engine(url)

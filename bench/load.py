@@ -44,7 +44,9 @@ class Outcome:
 
 
 @dataclass(slots=True)
-class _Client:
+class Client:
+    """One connection with at most one request under way."""
+
     number: int
     connection: socket.socket
     requests: Iterator[bytes]
@@ -82,14 +84,18 @@ def _length(head: bytes) -> int:
     raise ValueError("an answer without a length")
 
 
-def _clients(spec: Spec) -> list[_Client]:
+def _clients(spec: Spec) -> list[Client]:
     made = []
     for number in range(spec.clients):
         ready = list(islice(requests(spec.run, number, spec.each, spec.path, spec.bearer), spec.most))
-        connection = socket.create_connection(("127.0.0.1", spec.port), ANSWER_WITHIN_S)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        made.append(_Client(number, connection, iter(ready)))
+        made.append(Client(number, connect(spec.port), iter(ready)))
     return made
+
+
+def connect(port: int) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", port), ANSWER_WITHIN_S)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
 
 
 def run(spec: Spec) -> Outcome:
@@ -112,7 +118,7 @@ def run(spec: Spec) -> Outcome:
     return outcome
 
 
-def _go_on(client: _Client, outcome: Outcome, until: float) -> bool:
+def _go_on(client: Client, outcome: Outcome, until: float) -> bool:
     """Read; where an answer is whole, note it and send the next. False: this client is done."""
     status = client.status()
     if status is None:

@@ -113,7 +113,7 @@ def _write(session: Session, told: Event, seq: int) -> None:
     else:
         for name, value in moment.items():
             setattr(pointer, name, value)
-    session.add(_change(told, key, made, before))
+    session.add(_change(told, key, made, before, seq))
     session.add(Promise(lane=outbox.FAN_OUT, subject=made, not_before_ns=told.received_ns))
 
 
@@ -151,7 +151,7 @@ def _event(told: Event, seq: int) -> EventRow:
     )
 
 
-def _change(told: Event, key: TagKey, made: str, before: str | None) -> ChangeRow:
+def _change(told: Event, key: TagKey, made: str, before: str | None, seq: int) -> ChangeRow:
     return ChangeRow(
         id=made,
         **_on(key),
@@ -166,6 +166,7 @@ def _change(told: Event, key: TagKey, made: str, before: str | None) -> ChangeRo
         provenance=Provenance.OBSERVED.value,
         fan_out=PENDING,
         recorded_ns=told.received_ns,
+        altered_seq=seq,
     )
 
 

@@ -1,6 +1,6 @@
 """Runs the migrations over a connection that the caller hands in: `config.attributes["connection"]`.
 
-One lock per database, so that several processes may start at once; each revision in a transaction of its own.
+One transaction, and one lock per database, so that several processes may start at once.
 Typed at the shell (`alembic …` in a checkout), the database is `DATABASE_URL` or `./tagtrail-data/tagtrail.db`.
 """
 
@@ -9,7 +9,7 @@ import os
 from alembic import context
 from sqlalchemy import Connection, text
 
-from app.store.engine import make_engine
+from app.store.engine import make_engine, writing
 from app.store.schema import metadata
 
 LOCK = 7_241_365_018
@@ -21,7 +21,6 @@ def run(connection: Connection) -> None:
         connection=connection,
         target_metadata=metadata,
         compare_server_default=True,
-        transaction_per_migration=True,
     )
     with context.begin_transaction():
         if connection.dialect.name == "postgresql":
@@ -35,6 +34,5 @@ if handed_in is not None:
     run(handed_in)
 else:
     engine = make_engine(os.environ.get("DATABASE_URL", "sqlite:///tagtrail-data/tagtrail.db"))
-    with engine.connect() as own:
+    with writing(engine) as own:
         run(own)
-        own.commit()

@@ -36,10 +36,11 @@ MAX_AGE_NS = 3600 * SECOND_NS
 DEPLOY, ALERT = "trigger:web", "channel:ops"
 
 
-def rule(
-    name: str = "web", *, deploy: bool = True, alert: bool = False, confirm: bool | None = None, **when: Any
-) -> Rule:
-    return Rule(name, When(**when), (DEPLOY,) if deploy else (), (ALERT,) if alert else (), "0123456789ab", confirm)
+def rule(name: str = "web", *, deploy: bool = True, alert: bool = False, **said: Any) -> Rule:
+    """One that deploys unless told otherwise; `said` may be anything of a Rule or its When."""
+    own = {key: said.pop(key) for key in list(said) if key in Rule.__dataclass_fields__}
+    destinations = (DEPLOY,) if deploy else (), (ALERT,) if alert else ()
+    return Rule(name, When(**said), *destinations, **{"version": "0123456789ab"} | own)
 
 
 @dataclass

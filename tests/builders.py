@@ -33,20 +33,20 @@ def moment(second: float) -> int:
 def an_event(**over: Any) -> dict[str, Any]:
     """One event of an envelope: a push of `shop/web:stable` by alice at second 0.
 
-    `over`: id, second, action, repository, tag, digest, actor, host, addr, useragent, sequence, media_type; None
-    leaves the field out. A pull is a GET, a delete a DELETE.
+    `over`: id, second, action, repository, tag, digest, actor, host, addr, useragent, sequence, media_type,
+    references; None leaves the field out. A pull is a GET, a delete a DELETE.
     """
     said = {
         "id": f"00000000-0000-4000-8000-{next(_ids):012d}", "second": 0, "action": "push", "repository": "shop/web",
         "tag": "stable", "digest": A, "actor": "alice", "host": HOST, "addr": "192.0.2.7:40112",
         "useragent": "docker/28.1.1 go/go1.24", "sequence": None,
-        "media_type": "application/vnd.oci.image.manifest.v1+json",
+        "media_type": "application/vnd.oci.image.manifest.v1+json", "references": None,
     } | over
     assert said.keys() <= {"id", "second", "action", "repository", "tag", "digest", "actor", "host", "addr",
-                           "useragent", "sequence", "media_type"}, over
+                           "useragent", "sequence", "media_type", "references"}, over
     target = {
         "mediaType": said["media_type"], "size": 1234, "digest": said["digest"], "length": 1234,
-        "repository": said["repository"], "tag": said["tag"],
+        "repository": said["repository"], "tag": said["tag"], "references": said["references"],
     }
     method = {"push": "PUT", "delete": "DELETE"}.get(said["action"], "GET")
     event = {

@@ -19,6 +19,7 @@ from app.settings import load
 from app.settings.fingerprint import fingerprint
 from app.settings.operator import operator
 from app.usecases.note_configuration import note_configuration
+from workers.follow import following
 from workers.work import Work, start
 
 log = logging.getLogger("workers")
@@ -89,7 +90,9 @@ def main(arguments: list[str]) -> int:
     try:
         settings = load()
         note_configuration(settings.database_url, operator(), fingerprint(settings))
-        run(arguments[0], start(settings))
+        work = start(settings)
+        with following(settings):
+            run(arguments[0], work)
     except TagtrailError as error:
         log_failure(error)
         return 1

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from app import bootstrap
+from app.bootstrap.reloading import Watched
 from app.domain.errors import TagtrailError
 from app.domain.times import SECOND_NS
 from app.queue.jobs import JOBS, Bell, Lane
 from app.settings import ConfigurationError, Settings, load
-from app.store import cursors, deliveries, head, journal, outbox, windows
+from app.store import cursors, due, head, journal, outbox, windows
 from app.store.engine import Engine, UnavailableError, now_ns, reading
 from app.usecases.retain import cut
 from app.usecases.settle_leftovers import settle_leftovers
@@ -65,7 +66,7 @@ class Relay:
             promised = (Lane.named(name) for name in outbox.due_lanes(connection, now))
             lanes = {lane for lane in promised if lane.job in JOBS}
             lanes |= {Lane("settle", name) for name in windows.due_destinations(connection, now)}
-            lanes |= {Lane("deliver", name) for name in deliveries.due_destinations(connection, now)}
+            lanes |= {Lane("deliver", name) for name in due.due_destinations(connection, now)}
             lagging = cursors.lagging(connection, self.forwards.keys(), head.last(connection), now)
             lanes |= {Lane("forward", self.forwards[cursor]) for cursor in lagging}
         if self.endpoints:
@@ -74,6 +75,18 @@ class Relay:
                 lanes |= {Lane("notify", name) for name in lagging}
         for lane in lanes:
             self.bell.ring(lane)
+        self._keep_house()
+
+    def configure(self, settings: Settings) -> None:
+        """Go round for what other settings name. Raises ConfigurationError."""
+        forwards = {one.cursor: name for name, one in bootstrap.make_forwards(settings).items()}
+        self.export, self.keeping = bootstrap.make_export(settings), bootstrap.make_keeping(settings)
+        self.endpoints, self.forwards = tuple(endpoint.name for endpoint in settings.endpoints), forwards
+        if self.watch is not None:
+            self.watch.origins = settings.origins
+
+    def _keep_house(self) -> None:
+        """What is done now and then, beside ringing."""
         if self.registry is not None and time.monotonic() >= self.leftovers_at:
             self.leftovers_at = time.monotonic() + LEFTOVERS_EVERY_S
             registry, locks = self.registry
@@ -124,17 +137,27 @@ def start(settings: Settings) -> Relay:
         registry=looked_at,
         export=bootstrap.make_export(settings),
         watch=Watch(settings.origins),
-        keeping=bootstrap.make_keeping(settings),
+        keeping=_keeping(settings),
     )
 
 
-def run(relay: Relay) -> None:
+def _keeping(settings: Settings) -> "Keeping | None":
+    """None, too, where no key can sign a cut: bells don't wait for that."""
+    try:
+        return bootstrap.make_keeping(settings)
+    except ConfigurationError as error:
+        log.warning("nothing is ever taken out: %s", error)
+        return None
+
+
+def run(relay: Relay, watched: Watched) -> None:
     """Go round until SIGTERM or SIGINT."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     while not stop.is_set():
         try:
+            watched.look()
             relay.round()
         except (UnavailableError, ConfigurationError) as error:
             log.warning("%s", error)
@@ -144,7 +167,9 @@ def run(relay: Relay) -> None:
 if __name__ == "__main__":
     bootstrap.configure_logging("relay")
     try:
-        run(start(load()))
+        settings = load()
+        relay = start(settings)
+        run(relay, Watched(settings, relay.configure))
     except TagtrailError as error:
         bootstrap.log_failure(error)
         sys.exit(1)

@@ -2,7 +2,8 @@
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from redis import Redis
 
@@ -48,9 +49,10 @@ class Work:
         """Start to drain a lane; rings that come from now on make it drain again."""
         pause("worker.rung")
         heard(self.redis, lane)
-        self.lanes.drain(lane.name, lambda: self._drain(lane))
+        self.lanes.drain(lane.name, lambda: current().drain(lane))
 
-    def _drain(self, lane: Lane) -> None:
+    def drain(self, lane: Lane) -> None:
+        """Do what there is to do in a lane."""
         match lane.job:
             case FAN_OUT.job:
                 for destination in fan_out(self.engine, self.fan):
@@ -84,23 +86,36 @@ def start(settings: Settings) -> Work:
     if settings.redis_url is None:
         raise bootstrap.MissingRedisError
     door = Door()
-    sinks = bootstrap.make_sinks(settings, door)
     work = Work(
         engine=bootstrap.audit_engine(settings),
         journal=bootstrap.journal_engine(settings),
         redis=connect(settings.redis_url),
         bell=bootstrap.make_bell(settings),
         door=door,
-        sinks=sinks,
-        fan=bootstrap.make_fan(settings, sinks),
-        receivers=bootstrap.make_receivers(settings),
-        remotes=bootstrap.make_remotes(settings, door),
-        policy=bootstrap.policy(settings),
-        forwards=bootstrap.make_forwards(settings),
-        manners=bootstrap.make_manners(settings, door),
+        **_configured(settings, door),
     )
     _current[:] = [work]
     return work
+
+
+def reconfigure(settings: Settings) -> None:
+    """Work by other settings from now on; what is being drained ends as it began. Raises ConfigurationError."""
+    work = current()
+    _current[:] = [replace(work, **_configured(settings, work.door))]
+
+
+def _configured(settings: Settings, door: Door) -> dict[str, Any]:
+    """What of a process's work may change while it runs."""
+    sinks = bootstrap.make_sinks(settings, door)
+    return {
+        "sinks": sinks,
+        "fan": bootstrap.make_fan(settings, sinks),
+        "receivers": bootstrap.make_receivers(settings),
+        "remotes": bootstrap.make_remotes(settings, door),
+        "policy": bootstrap.policy(settings),
+        "forwards": bootstrap.make_forwards(settings),
+        "manners": bootstrap.make_manners(settings, door),
+    }
 
 
 def current() -> Work:

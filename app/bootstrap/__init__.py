@@ -5,13 +5,23 @@ import os
 import socket
 import sys
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.bootstrap.acting import make_fan, make_forwards, make_manners, make_receivers, make_sinks
+from app.bootstrap.acting import (
+    make_fan,
+    make_forwards,
+    make_manners,
+    make_receivers,
+    make_settle,
+    make_sinks,
+    make_triggers,
+)
 from app.bootstrap.addresses import url_of
+from app.bootstrap.reloading import Watched
 from app.domain.errors import TagtrailError
+from app.domain.rules import PULLED
 from app.queue.jobs import FAN_OUT, Bell, Lane, SilentBell
 from app.settings import ConfigurationError, Settings
 from app.settings.origins_folder import LOCAL
@@ -50,7 +60,9 @@ __all__ = [
     "make_remote",
     "make_remotes",
     "make_services",
+    "make_settle",
     "make_sinks",
+    "make_triggers",
     "policy",
     "sections_to_ask",
 ]
@@ -82,7 +94,7 @@ def make_bell(settings: Settings) -> Bell:
 
 
 def policy(settings: Settings) -> Policy:
-    return Policy(settings.file.max_age, any("pulled" in rule.when.kinds for rule in settings.rules))
+    return Policy(settings.file.max_age, any(PULLED in (rule.when.kinds or ()) for rule in settings.rules))
 
 
 def audit_engine(settings: Settings) -> Engine:
@@ -107,12 +119,13 @@ def make_export(settings: Settings) -> "Export | None":
 
 def make_keeping(settings: Settings) -> "Keeping | None":
     """How long what reaches no tag is kept; None: for ever. Raises ConfigurationError where no key could sign a cut."""
-    if not settings.file.keep:
+    spans = settings.file.spans
+    if not spans:
         return None
     from app.settings.keys import signing_key
     from app.usecases.retain import Keeping
 
-    return Keeping(settings.file.keep, settings.data / "archive", signing_key(settings))
+    return Keeping(spans, settings.data / "archive", signing_key(settings))
 
 
 _BUILT_IN = {"docker.io": ("https://registry-1.docker.io", ("https://auth.docker.io",))}
@@ -181,6 +194,7 @@ class Services:
 
     settings: Settings
     engine: Engine
+    policy: Callable[[], Policy]
     parcels: GroupCommit[Parcel]
     registry: "Registry | None"
     recorder: "Recorder | None"
@@ -191,22 +205,40 @@ class Services:
 def make_services(settings: Settings) -> Services:
     engine = audit_engine(settings)
     bell = make_bell(settings)
-    rules = policy(settings)
+    in_force = _policy_in_force(settings)
 
     def commit(parcels: Sequence[Parcel]) -> None:
-        if ingest(engine, parcels, rules):
+        if ingest(engine, parcels, in_force()):
             bell.ring(FAN_OUT)
 
     registry, recorder = (None, None) if settings.open_to_others else _recorded_registry(settings, bell)
     return Services(
         settings=settings,
         engine=engine,
+        policy=in_force,
         parcels=GroupCommit(commit, lambda: alone(settings.data / "ingest.turn")),
         registry=registry,
         recorder=recorder,
         node=f"{socket.gethostname()}:{settings.port}",
         instance=os.environ.get(INSTANCE) or str(uuid.uuid4()),
     )
+
+
+def _policy_in_force(settings: Settings) -> Callable[[], Policy]:
+    """What says the policy, of the configuration as it is then."""
+    known = policy(settings)
+
+    def use(fresh: Settings) -> None:
+        nonlocal known
+        known = policy(fresh)
+
+    watched = Watched(settings, use)
+
+    def in_force() -> Policy:
+        watched.look()
+        return known
+
+    return in_force
 
 
 def _recorded_registry(settings: Settings, bell: Bell) -> tuple["Registry", "Recorder"]:

@@ -13,7 +13,8 @@ from app.settings.causes import UNPROVEN
 
 if TYPE_CHECKING:
     from app.outbound import Door
-    from app.sinks.sink import Channel, Sink
+    from app.settings.sections import File
+    from app.sinks.sink import Channel, Sink, Trigger
     from app.usecases.deliver import Manners
     from app.usecases.fan import Fan
     from app.usecases.forward import Forward
@@ -22,13 +23,20 @@ if TYPE_CHECKING:
 
 def make_sinks(settings: Settings, door: "Door") -> Mapping[str, "Sink"]:
     """The sink of each destination: `trigger:NAME` and `channel:NAME`. Raises ConfigurationError."""
+    sinks: dict[str, Sink] = dict(make_channels(settings, door))
+    sinks.update(make_triggers(settings, door))
+    return sinks
+
+
+def make_triggers(settings: Settings, door: "Door") -> Mapping[str, "Trigger"]:
+    """Those that deploy, as `trigger:NAME`. Raises ConfigurationError."""
     from app.sinks import kinds
 
-    sinks: dict[str, Sink] = dict(make_channels(settings, door))
+    triggers = {}
     for name, section in settings.file.triggers.items():
         with _told_as(settings, f"triggers.{name}"):
-            sinks[f"trigger:{name}"] = kinds.trigger(section, door)
-    return sinks
+            triggers[f"trigger:{name}"] = kinds.trigger(section, door)
+    return triggers
 
 
 def make_channels(settings: Settings, door: "Door") -> Mapping[str, "Channel"]:
@@ -58,12 +66,12 @@ def make_fan(settings: Settings, sinks: Mapping[str, "Sink"]) -> "Fan":
         section = settings.origins.get(origin)
         return section is not None and section.proof in UNPROVEN
 
-    return Fan(settings.rules, sinks, settings.public_url, settings.file.max_age, _settle(settings), unproven)
+    return Fan(settings.rules, sinks, settings.public_url, settings.file.max_age, make_settle(settings.file), unproven)
 
 
-def _settle(settings: Settings) -> Mapping[str, Settle]:
+def make_settle(file: "File") -> Mapping[str, Settle]:
     """By destination, how long what goes there waits for more."""
-    return {name: Settle(one.settle, one.settle_max) for name, one in settings.destinations.items()}
+    return {name: Settle(one.settle, one.settle_max) for name, one in file.destinations.items()}
 
 
 def make_manners(settings: Settings, door: "Door") -> Mapping[str, "Manners"]:
@@ -77,7 +85,7 @@ def make_manners(settings: Settings, door: "Door") -> Mapping[str, "Manners"]:
             disable_after_ns=one.disable_after,
             told={other: channel for other, channel in told.items() if other != name},
         )
-        for name, one in settings.destinations.items()
+        for name, one in settings.file.destinations.items()
     }
 
 

@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, str] = {
     "origin": "app.cli.origin:origin",
     "token": "app.cli.token:token",
     "rules": "app.cli.rules:rules",
+    "trigger": "app.cli.trigger:trigger",
     "archive": "app.cli.archive:archive",
     "backup": "app.cli.backup:backup",
     "restore": "app.cli.backup:restore",

@@ -18,7 +18,10 @@ from app.usecases.retain import Keeping
 
 @click.group()
 def archive() -> None:
-    """Events that reach no tag and were kept long enough: `keep:` says how long, the relay takes them out each hour."""
+    """Events that reach no tag and were kept long enough: pulls for 90 days unless `keep:` says otherwise.
+
+    The relay takes them out each hour.
+    """
 
 
 @archive.command(name="list")
@@ -28,7 +31,10 @@ def list_(context: Context, as_json: bool) -> None:
     """Every cut that was made, the oldest first."""
     with asking(context) as connection:
         found = retention.cuts(connection)
-    rows = [{"archive": one.archive, "rows": len(one.seqs), "sha256": one.sha256, "key": one.key} for one in found]
+    rows = [
+        {"archive": one.archive, "action": one.action, "rows": len(one.seqs), "sha256": one.sha256, "key": one.key}
+        for one in found
+    ]
     if as_json:
         print_json([plain(row) for row in rows])
     else:
@@ -55,7 +61,7 @@ def cut(context: Context, dry_run: bool) -> None:
 def _keeping() -> Keeping:
     keeping = make_keeping(load())
     if keeping is None:
-        raise ConfigurationError("nothing is ever taken out: keep: says how long events stay, such as {pull: 90d}")
+        raise ConfigurationError("everything is kept for ever: keep: says how long events stay, such as {pull: 90d}")
     return keeping
 
 

@@ -10,15 +10,13 @@ import click
 from app.cli.asking import Output, as_json, asking, in_time, listing
 from app.cli.context import Context, pass_context
 from app.cli.progress import Progress
-from app.cli.recorded import recorded
+from app.cli.recorded import make_key
 from app.cli.tables import When, print_json
-from app.domain.checkpoints import Checkpoint, PublicKey, SigningKey, read_checkpoints, without_repeats
+from app.domain.checkpoints import Checkpoint, PublicKey, read_checkpoints, without_repeats
 from app.domain.plain import plain
 from app.settings import ConfigurationError
 from app.settings.keys import signing_key
 from app.settings.operator import operator
-from app.settings.origins_folder import write_private
-from app.store.actions import Action
 from app.store.queries import actions as queries
 from app.store.queries.actions import ActionFilter, ActionLine
 from app.usecases import checkpoint as checkpoints
@@ -116,18 +114,12 @@ def _tell(verdict: Verdict, since_seq: int | None) -> None:
 @audit.command()
 @pass_context
 def key(context: Context) -> None:
-    """Make the key that signs checkpoints, if there is none, and print its public half.
+    """Print the public half of the key that signs checkpoints and cuts; made now if no start has made it.
 
     Keep the public half elsewhere: it is what `verify-checkpoint` needs.
     """
-    settings = context.settings
-    path = settings.checkpoint_key
-    if not path.exists():
-        fresh = SigningKey.generate()
-        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with recorded(settings, Action(operator(), "audit.key", fresh.public.id, {"public": str(fresh.public)})):
-            write_private(path, fresh.secret + "\n", replace=False)
-    click.echo(str(signing_key(settings).public))
+    make_key(context.settings)
+    click.echo(str(signing_key(context.settings).public))
 
 
 @audit.command()

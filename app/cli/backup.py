@@ -12,9 +12,12 @@ from app.bootstrap import audit_engine, journal_engine
 from app.cli.asking import asking
 from app.cli.context import Context, pass_context
 from app.settings import Settings
+from app.settings.operator import operator
+from app.store.actions import Action
 from app.store.engine import Engine
 from app.usecases import backup as backups
 from app.usecases.backup import AUDIT, JOURNAL
+from app.usecases.note_action import note_action
 
 
 @click.command()
@@ -31,6 +34,7 @@ def backup(context: Context, file: Path) -> None:
         pass  # there is something to keep
     with _databases(context.settings) as databases:
         done = backups.backup(databases, context.settings.data, file, time.time_ns(), _progress)
+        note_action(databases[AUDIT], Action(operator(), "backup.make", file.name))
     click.echo(f"{file}: {done.rows} rows, {file.stat().st_size} bytes; restore it with: tagtrail restore {file}")
 
 
@@ -45,6 +49,7 @@ def restore(context: Context, file: Path) -> None:
     context.settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _databases(context.settings) as databases:
         done = backups.restore(file, databases, context.settings.data, _progress)
+        note_action(databases[AUDIT], Action(operator(), "backup.restore", file.name, {"made": done.made}))
     click.echo(f"restored {done.rows} rows as of {done.made}; start with: tagtrail up")
 
 

@@ -26,7 +26,7 @@ def list_(context: Context, as_json: bool) -> None:
     """How each destination of the configuration does."""
     with asking(context) as connection:
         found = stored.every(connection)
-    known = {name: found.get(name, Condition()) for name in context.settings.destinations}
+    known = {name: found.get(name, Condition()) for name in context.settings.file.destinations}
     if as_json:
         print_json([{"name": name} | plain(one) for name, one in known.items()])
         return
@@ -63,5 +63,5 @@ def _check(context: Context, name: str) -> None:
     """There is a database to write to, and such a destination."""
     with asking(context):
         pass
-    if name not in context.settings.destinations:
-        raise UnknownDestinationError(name, context.settings.destinations)
+    if name not in context.settings.file.destinations:
+        raise UnknownDestinationError(name, context.settings.file.destinations)

@@ -18,11 +18,14 @@ from app.domain.text import printable
 from app.outbound import Door, Url
 from app.settings import ConfigurationError, Settings
 from app.settings.load import is_loopback
+from app.settings.operator import operator
 from app.settings.proofs import Auth
 from app.settings.references import resolve
 from app.settings.sections import OriginSection
+from app.store.actions import Action
 from app.store.queries.origins import OriginFacts, facts
 from app.usecases.examine import Sender, Step, examine
+from app.usecases.note_action import note_action
 
 _UNTRIED = {
     "oidc": "only the issuer can sign its tokens, so nothing was sent: let the registry send something, "
@@ -71,6 +74,7 @@ def _steps(context: Context, origin: Origin, section: OriginSection) -> Iterator
     except ValueError as error:
         yield Step("secret", False, str(error), "run this command with the environment of the receiver")
         return
+    note_action(context.engine, Action(operator(), "origin.doctor", origin.name))
     with Door() as door:
         yield from examine(context.engine, door, sender)
 

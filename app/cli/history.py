@@ -32,7 +32,7 @@ def history(context: Context, /, reference: Reference, output: Output, void: boo
     named.
     """
     at_ns, known_ns = moment["at_ns"], moment["known_ns"]
-    registry, repository, tag = _named(context, reference), reference.repository, reference.tag
+    registry, repository, tag = named_registry(context, reference), reference.repository, reference.tag
     if at_ns is None:
         digest = str(reference.digest) if reference.digest else None
         asked = HistoryFilter(registry, repository, tag, digest, void=void, known_ns=known_ns)
@@ -47,7 +47,7 @@ def history(context: Context, /, reference: Reference, output: Output, void: boo
         _show_moment(context, TagKey(registry, repository, tag), then, output)
 
 
-def _named(context: Context, reference: Reference) -> str | None:
+def named_registry(context: Context, reference: Reference) -> str | None:
     """The registry that is meant; None: all."""
     named = context.settings.registry_named(reference.registry)
     if named is not None or is_pattern(reference.repository):

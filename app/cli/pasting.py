@@ -14,8 +14,9 @@ class Side:
     """A registry's side: the proof that it can give, and the place of its webhooks.
 
     `timeout_ms`: how long it waits for an answer by its own defaults, as documented (distribution's notifications,
-    Harbor's job service, GitHub's webhooks, Gitea's DELIVER_TIMEOUT, EventBridge's API destinations, Pub/Sub's
-    acknowledgement deadline); None where that is not known.
+    Harbor's job service, GitHub's webhooks); None where that is not known. Gitea: DELIVER_TIMEOUT of section webhook,
+    5 s (its modules/setting/webhook.go). EventBridge: 5 s ("API destinations as targets", user guide). Pub/Sub: the
+    subscription's ackDeadlineSeconds, 10 s if not set, is a push's timeout (reference of projects.subscriptions).
     """
 
     proof: ProofKind

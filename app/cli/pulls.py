@@ -4,9 +4,11 @@ from typing import Any
 
 import click
 
-from app.cli.asking import Output, in_time, listing
+from app.cli.asking import Output, asking, in_time, listing
 from app.cli.context import Context, pass_context
 from app.cli.tables import When
+from app.domain.times import rfc3339
+from app.store import retention
 from app.store.queries import pulls as queries
 from app.store.queries.pulls import PullFilter, PullLine
 
@@ -24,6 +26,11 @@ from app.store.queries.pulls import PullFilter, PullLine
 def pulls(context: Context, /, output: Output, **asked: Any) -> None:
     """List pulls, newest first."""
     output.show(context, queries.page, PullFilter(**asked), _row)
+    with asking(context) as connection:
+        since_ns = retention.kept_since(connection, "pull")
+    if since_ns is not None:
+        since = rfc3339(since_ns, 0)
+        click.echo(f"(pulls are complete since {since}; `tagtrail archive list` has older ones)", err=True)
 
 
 def _row(line: PullLine) -> dict[str, object]:

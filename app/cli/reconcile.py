@@ -18,6 +18,7 @@ from app.domain.text import printable
 from app.domain.times import SECOND_NS
 from app.outbound import Door
 from app.settings import ConfigurationError
+from app.settings.operator import operator
 from app.usecases.reconcile import Asked, Means
 from app.usecases.reconcile import reconcile as walk
 
@@ -75,7 +76,7 @@ def _walk(context: Context, door: Door, asked: Asked) -> Walked:
         )
     remote = make_remote(settings, door, asked.registry, section)
     with _progress(asked.registry) as tell:
-        return walk(asked, Means(context.engine, remote, policy(settings), tell, _wait))
+        return walk(asked, Means(context.engine, remote, policy(settings), tell, _wait), operator())
 
 
 def _wait(seconds: float) -> None:

@@ -4,7 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from app.bootstrap import audit_engine
+from app.domain.checkpoints import SigningKey
 from app.settings import Settings
+from app.settings.operator import operator
+from app.settings.origins_folder import write_private
 from app.store import actions
 from app.store.actions import Action
 from app.store.engine import reading, writing
@@ -32,3 +35,14 @@ def recorded(settings: Settings, action: Action) -> Iterator[None]:
             yield
     finally:
         engine.dispose()
+
+
+def make_key(settings: Settings) -> None:
+    """Make the key that signs checkpoints and cuts, if there is none."""
+    path = settings.checkpoint_key
+    if path.exists():
+        return
+    fresh = SigningKey.generate()
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with recorded(settings, Action(operator(), "audit.key", fresh.public.id, {"public": str(fresh.public)})):
+        write_private(path, fresh.secret + "\n", replace=False)

@@ -21,6 +21,7 @@ from app.bootstrap import (
     make_remotes,
     make_sinks,
 )
+from app.cli.recorded import make_key
 from app.cli.supervisor import Child, supervise
 from app.outbound import Door
 from app.queue.rq import check_reachable
@@ -29,9 +30,11 @@ from app.settings.fingerprint import fingerprint
 from app.settings.load import ADDRESS, DEFAULT_HOST, DEFAULT_PORT
 from app.settings.operator import operator
 from app.settings.origins_folder import LOCAL, write_private
+from app.store.actions import Action
 from app.store.engine import make_engine
-from app.store.migrate import upgrade
+from app.store.migrate import revisions, upgrade
 from app.usecases.forward import begin
+from app.usecases.note_action import note_action
 from app.usecases.note_configuration import note_configuration
 
 READY_WITHIN_S = 30.0
@@ -88,18 +91,22 @@ def _run(settings: Settings) -> int:
 
 
 def prepare() -> None:
-    """What the first start makes: the folder, the origin of our own registry with its secret, the tables."""
+    """What the first start makes: the folder, the origin of our own registry with its secret, the tables, the key."""
     settings = load()
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     if settings.origins.get(LOCAL) is None:
         settings.origins.add(LOCAL, "distribution", ())
-    for url in {settings.database_url, settings.journal_url}:
-        engine = make_engine(url)
-        upgrade(engine)
-        engine.dispose()
+    journal = make_engine(settings.journal_url)
+    upgrade(journal)
+    journal.dispose()
     engine = make_engine(settings.database_url)
+    before, newest = revisions(engine)
+    upgrade(engine)
+    if before != newest:
+        note_action(engine, Action(operator(), "database.migrate", str(newest), {"before": before}))
     begin(engine, settings.file.forward.keys())
     engine.dispose()
+    make_key(settings)
     note_configuration(settings.database_url, operator(), fingerprint(settings))
 
 

@@ -1,14 +1,12 @@
 """`tagtrail who`: all that is known of one digest."""
 
-import re
-
 import click
 
 from app.cli.asking import NothingKnownError, as_json, asking
 from app.cli.context import Context, pass_context
 from app.cli.tables import When, print_facts, print_json, print_table
 from app.domain.access import EVERYTHING
-from app.domain.digests import is_digest
+from app.domain.digests import beginning, is_digest
 from app.store.engine import Connection
 from app.store.queries import digests
 from app.store.queries.digests import DigestStory, Period
@@ -16,7 +14,6 @@ from app.store.queries.events import EventLine
 
 MOST = 1000
 _SHOWN = 5
-_BEGINNING = re.compile(r"(?:sha256:)?([0-9a-f]{6,64})")
 
 
 @click.command()
@@ -38,15 +35,15 @@ def who(context: Context, digest: str, as_json: bool) -> None:
 def _whole(connection: Connection, text: str) -> str:
     if is_digest(text):
         return text
-    beginning = _BEGINNING.fullmatch(text.lower())
-    if beginning is None:
+    quoted = beginning(text)
+    if quoted is None:
         raise click.UsageError("write a digest, or at least six hex characters of the beginning of a sha256 digest")
-    found = digests.starting_with(connection, EVERYTHING, f"sha256:{beginning[1]}", _SHOWN + 1)
+    found = digests.starting_with(connection, EVERYTHING, f"sha256:{quoted}", _SHOWN + 1)
     if not found:
-        raise NothingKnownError(f"nobody has told of a digest that begins with {beginning[1]}")
+        raise NothingKnownError(f"nobody has told of a digest that begins with {quoted}")
     if len(found) > 1:
         shown = ", ".join(found[:_SHOWN]) + (", …" if len(found) > _SHOWN else "")
-        raise click.UsageError(f"several digests begin with {beginning[1]}: {shown}")
+        raise click.UsageError(f"several digests begin with {quoted}: {shown}")
     return found[0]
 
 

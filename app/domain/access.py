@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Self
 
 from app.domain.errors import TagtrailError
-from app.domain.rules import glob_matches
+from app.domain.patterns import glob_matches
 
 LONGEST_GLOB = 512
 

@@ -10,13 +10,14 @@ Signed (Ed25519) are these bytes:
 
 import base64
 import binascii
-from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Self
 
 from app.domain.checkpoints import PublicKey, SigningKey
+from app.domain.times import parse_rfc3339, rfc3339
 
 CUT, RESTORED = "events.cut", "events.restored"
 """What the log of actions calls it when rows are taken out, and when they are put back."""
@@ -58,6 +59,25 @@ class Runs:
                 merged.append((first, last))
         return cls(tuple(merged))
 
+    def without(self, other: "Runs") -> "Runs":
+        kept: list[tuple[int, int]] = []
+        for first, last in self.runs:
+            at = first
+            for begin, end in other._touching(first, last):
+                if at < begin:
+                    kept.append((at, begin - 1))
+                at = end + 1
+            if at <= last:
+                kept.append((at, last))
+        return Runs(tuple(kept))
+
+    def _touching(self, first: int, last: int) -> tuple[tuple[int, int], ...]:
+        low = bisect_left(self.runs, first, key=lambda run: run[1])
+        return self.runs[low : bisect_right(self.runs, last, key=lambda run: run[0])]
+
+    def __iter__(self) -> Iterator[int]:
+        return (number for first, last in self.runs for number in range(first, last + 1))
+
     def __str__(self) -> str:
         return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in self.runs)
 
@@ -71,8 +91,13 @@ class Runs:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """`archive` is a file's name, `sha256` its digest in hex; `key` is the id of whose signature it is."""
+    """`archive` is a file's name, `sha256` its digest in hex; `key` is the id of whose signature it is.
 
+    What else is said of it: of `action` nothing is missing that happened and came since `since_ns`.
+    """
+
+    action: str
+    since_ns: int
     seqs: Runs
     archive: str
     sha256: str
@@ -84,12 +109,13 @@ class Cut:
         return f"tagtrail cut\n{self.seqs}\n{self.archive}\n{self.sha256}\n".encode()
 
     def signed(self, key: SigningKey) -> "Cut":
-        return Cut(self.seqs, self.archive, self.sha256, key.public.id, key.seal(self.statement))
+        return replace(self, key=key.public.id, signature=key.seal(self.statement))
 
     @property
     def detail(self) -> dict[str, Any]:
         """As the log of actions keeps it."""
         return {
+            "action": self.action, "since": rfc3339(self.since_ns),
             "seqs": str(self.seqs), "rows": len(self.seqs), "sha256": self.sha256, "key": self.key,
             "signature": base64.b64encode(self.signature).decode(),
         }
@@ -99,11 +125,23 @@ class Cut:
         """What `detail` gave. Raises ValueError."""
         try:
             signature = base64.b64decode(detail["signature"], validate=True)
-            return cls(Runs.parse(detail["seqs"]), archive, detail["sha256"], detail["key"], signature)
+            since_ns, seqs = parse_rfc3339(detail["since"]), Runs.parse(detail["seqs"])
+            if since_ns is None:
+                raise ValueError(f"no moment: {detail['since']!r}")
+            return cls(detail["action"], since_ns, seqs, archive, detail["sha256"], detail["key"], signature)
         except (KeyError, TypeError, AttributeError, binascii.Error) as error:
             raise ValueError(f"not a cut: {error}") from None
 
 
-def proven(cuts: Sequence[Cut], keys: Sequence[PublicKey]) -> Runs:
-    """The rows that may be missing: those of cuts that one of `keys` has signed."""
-    return Runs.union(cut.seqs for cut in cuts if any(key.proves(cut.signature, cut.statement) for key in keys))
+def taken_out(log: Iterable[Cut | Runs], keys: Sequence[PublicKey]) -> Runs:
+    """The rows that may be missing, after `log`: cuts, and the rows that were put back, the oldest first.
+
+    Only cuts that one of `keys` has signed count.
+    """
+    cuts: list[Runs] = []
+    for one in log:
+        if isinstance(one, Runs):
+            cuts = [Runs.union(cuts).without(one)]
+        elif any(key.proves(one.signature, one.statement) for key in keys):
+            cuts.append(one.seqs)
+    return Runs.union(cuts)

@@ -11,6 +11,7 @@ from app.domain.errors import InvalidDigestError
 _FORM = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+")
 _HEX_LENGTH = {"sha256": 64, "sha384": 96, "sha512": 128}
 _LOWER_HEX = re.compile(r"[0-9a-f]+")
+_BEGINNING = re.compile(r"(?:sha256:)?([0-9a-f]{6,64})")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -56,6 +57,12 @@ def is_digest(text: str) -> bool:
     except InvalidDigestError:
         return False
     return True
+
+
+def beginning(text: str) -> str | None:
+    """The hex digits of `sha256:9f86d0` or `9f86d0`, six or more, as people quote digests; None: it is no such text."""
+    match = _BEGINNING.fullmatch(text.strip().lower())
+    return match[1] if match else None
 
 
 class Verifier:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from app.domain.events import Report
-from app.domain.rules import glob_matches
+from app.domain.patterns import glob_matches
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ def plain(value: Any) -> Any:
         return dict(_member(field.name, getattr(value, field.name)) for field in fields(value))
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
+    if isinstance(value, frozenset):
+        return sorted(value)
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
     return value

@@ -80,6 +80,11 @@ def sign(secret: SigningSecret, message_id: str, timestamp_s: int, body: bytes) 
     return _signature(secret, Signed(message_id, timestamp_s, body).content)
 
 
+def sign_all(secrets: Sequence[SigningSecret], message_id: str, timestamp_s: int, body: bytes) -> str:
+    """The same by each of `secrets`, as is sent while one is rotated out."""
+    return " ".join(sign(secret, message_id, timestamp_s, body) for secret in secrets)
+
+
 def verify(
     secrets: Sequence[SigningSecret], signed: Signed, signatures: str, now_s: int, tolerance_s: int = TOLERANCE_S
 ) -> None:

@@ -1,6 +1,7 @@
 """What a message tells: changes, or a notice of Tagtrail's own, as the sinks get to see them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -9,6 +10,8 @@ class Told:
 
     `kind` is created, moved, removed, restored or pulled; `before` and `after` are `unknown`, `absent` or a
     digest; `tag` is None where the event names only a manifest; `time_ns` is nanoseconds since 1970, UTC.
+    `provenance` is how it is known, `action` what its event was; `platforms` (os/architecture[/variant]) is None where
+    the event doesn't say; `groups` is what the rule's regular expressions named.
     """
 
     change_id: str
@@ -25,6 +28,10 @@ class Told:
     event_id: str
     link: str | None
     media_type: str | None
+    provenance: str = "observed"
+    action: str | None = None
+    platforms: frozenset[str] | None = None
+    groups: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

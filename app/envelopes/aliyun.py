@@ -1,7 +1,8 @@
 """Alibaba Cloud's Container Registry (Aliyun ACR): the triggers of a repository.
 
 Facts of the format: pushes only; no id and nobody is named. The host is made of the region; instances of
-one's own have another. `pushed_at` names no zone: it is taken as China's (UTC+8), as in other interfaces of Alibaba.
+one's own have another. `pushed_at` names no zone, nor does the documentation ("Manage triggers"): it is taken as
+China's (UTC+8), which the registry's events in Alibaba's EventBridge have.
 """
 
 from collections.abc import Iterator

@@ -6,6 +6,7 @@ No redirect is followed, no proxy of the environment used, and each call ends by
 from app.outbound.calls import Answer, Call, Limits
 from app.outbound.door import Door, Incoming
 from app.outbound.errors import Fault, OutboundError
+from app.outbound.tls import Tls
 from app.outbound.urls import InvalidUrlError, Url, shown
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "InvalidUrlError",
     "Limits",
     "OutboundError",
+    "Tls",
     "Url",
     "shown",
 ]

@@ -15,6 +15,7 @@ import httpcore
 from app.outbound.calls import Answer, Call, Head, Limits
 from app.outbound.errors import Fault, OutboundError
 from app.outbound.network import CheckedNetwork, Resolve, look_up
+from app.outbound.tls import Tls
 from app.outbound.urls import InvalidUrlError, Url
 
 _DEFAULT_LIMITS = Limits()
@@ -36,9 +37,19 @@ class Door:
     they are: no compression is offered, so none can blow up.
     """
 
-    def __init__(self, ca_file: Path | None = None, resolve: Resolve = look_up) -> None:
-        """Raise OSError (ssl.SSLError is one) for a `ca_file` that can't be used."""
-        context = httpcore.default_ssl_context()
+    def __init__(
+        self,
+        ca_file: Path | None = None,
+        resolve: Resolve = look_up,
+        *,
+        tls: Tls | None = None,
+        unix_socket: Path | None = None,
+    ) -> None:
+        """Raise OSError (ssl.SSLError is one) for a `ca_file` or `tls` that can't be used.
+
+        Through a `unix_socket` every call goes to who listens there, whatever its URL's host.
+        """
+        context = tls.context() if tls is not None else httpcore.default_ssl_context()
         if ca_file is not None:
             context.load_verify_locations(ca_file)
         self._user_agent = f"Tagtrail/{version('tagtrail')}"
@@ -47,6 +58,7 @@ class Door:
             max_connections=None,
             max_keepalive_connections=20,
             keepalive_expiry=_KEPT_FOR_S,
+            uds=str(unix_socket) if unix_socket is not None else None,
             network_backend=CheckedNetwork(resolve),
         )
 

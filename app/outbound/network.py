@@ -53,6 +53,21 @@ class CheckedNetwork(httpcore.NetworkBackend):
                 continue
         return _connect(addresses[-1], port, timeout)
 
+    def connect_unix_socket(
+        self, path: str, timeout: float | None = None, *_: Any, **__: Any
+    ) -> httpcore.NetworkStream:
+        """`timeout` is a moment. The configuration names `path`: there is no address to check. Raise OutboundError."""
+        with _translated(f"connecting to {path}", Fault.CONNECT):
+            remaining = _remaining(timeout, f"connecting to {path}")
+            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            try:
+                sock.settimeout(remaining)
+                sock.connect(path)
+            except OSError:
+                sock.close()
+                raise
+        return CheckedStream(sock)
+
     def _addresses(self, host: str, port: int, deadline: float | None) -> list[Address]:
         try:
             return [ipaddress.ip_address(host)]

@@ -21,6 +21,7 @@ begins with `_`.
 from app.domain.digests import Digest
 
 ROOT = "/docker/registry/v2"
+REPOSITORIES = f"{ROOT}/repositories"
 
 
 def blob_data(digest: Digest) -> str:
@@ -28,11 +29,11 @@ def blob_data(digest: Digest) -> str:
 
 
 def layer_link(repository: str, digest: Digest) -> str:
-    return f"{ROOT}/repositories/{repository}/_layers/{digest.algorithm}/{digest.encoded}/link"
+    return f"{REPOSITORIES}/{repository}/_layers/{digest.algorithm}/{digest.encoded}/link"
 
 
 def manifests(repository: str) -> str:
-    return f"{ROOT}/repositories/{repository}/_manifests"
+    return f"{REPOSITORIES}/{repository}/_manifests"
 
 
 def revision_link(repository: str, digest: Digest) -> str:
@@ -56,7 +57,7 @@ def tag_index(repository: str, name: str, digest: Digest) -> str:
 
 
 def upload(repository: str, session: str) -> str:
-    return f"{ROOT}/repositories/{repository}/_uploads/{session}"
+    return f"{REPOSITORIES}/{repository}/_uploads/{session}"
 
 
 def upload_data(repository: str, session: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import BinaryIO
 
 from app.domain.digests import Descriptor, Digest
-from app.registry import validation
+from app.registry import catalog, validation
 from app.registry.blobs import Blob, Blobs
 from app.registry.bodies import Body
 from app.registry.errors import DIGEST_INVALID, MANIFEST_TOO_LARGE, RegistryError
@@ -27,6 +27,7 @@ class Registry:
 
     def __init__(self, driver: StorageDriver, locks: Locks) -> None:
         """`locks` must reach every process that writes to the driver's storage."""
+        self._driver = driver
         self._blobs = Blobs(driver, locks)
         self._tags = Tags(driver, locks)
         self._uploads = Uploads(driver, locks, self._blobs)
@@ -103,6 +104,11 @@ class Registry:
     def tags(self, repository: str, after: str, count: int | None) -> tuple[Sequence[str], bool]:
         """At most `count` tags behind `after` in byte order, and whether more follow. NAME_UNKNOWN."""
         return self._tags.page(repository, after, count)
+
+    def repositories(self, after: str, count: int) -> tuple[Sequence[str], bool]:
+        """At most `count` repositories behind `after` in byte order, and whether more follow."""
+        found = [name for name in catalog.repositories(self._driver) if name > after]
+        return found[:count], len(found) > count
 
     def holds(self, fact: Fact) -> bool:
         """Whether storage shows what `fact` says was written. False for a pull, which leaves no trace."""

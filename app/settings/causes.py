@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from app.domain.patterns import Pattern, matches
 from app.settings.origins_folder import LOCAL
 from app.settings.rules import RuleSection
 from app.settings.sections import File, OriginSection
@@ -18,12 +19,16 @@ def check_causes(file: File, origins: Mapping[str, OriginSection], config: Path 
         if not rule.deploy:
             continue
         _check_one_cause(rule, origins, config)
+        when = rule.when.built()
         for name, origin in origins.items():
-            registries = origin.registries or (name,)
-            if rule.when.origin in (None, name) and rule.when.registry in (None, *registries):
+            asked = {one for one in origin.registries or (name,) if _takes(when.registry, one)}
+            if _takes(when.origin, name) and asked:
                 _check_proof(rule, name, origin, config)
-                asked = {rule.when.registry} if rule.when.registry else set(registries)
                 _check_confirmed(rule, origin, asked - {LOCAL, *file.registries}, config)
+
+
+def _takes(pattern: Pattern | None, name: str) -> bool:
+    return pattern is None or matches(pattern, name)
 
 
 def _check_one_cause(rule: RuleSection, origins: Collection[str], config: Path | None) -> None:

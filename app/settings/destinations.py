@@ -7,11 +7,9 @@ from app.settings.values import Secret, SecretUrl
 
 
 class TriggerSection(SendingSection):
-    """`secret` signs what is sent to a webhook, as Standard Webhooks writes it (whsec_…)."""
+    """What all triggers have; `app.settings.triggers` has the kinds."""
 
-    kind: Literal["webhook"]
-    url: SecretUrl
-    secret: Secret | None = None
+    kind: str
 
 
 class ChannelSection(SendingSection):

@@ -1,6 +1,5 @@
 """Environment and files in, one immutable value out."""
 
-import hashlib
 import ipaddress
 import os
 import secrets
@@ -12,12 +11,11 @@ from pydantic import SecretStr
 
 from app.domain.filters import Unheard
 from app.domain.origins import Origin
-from app.domain.rules import Rule, When
+from app.domain.rules import Rule
 from app.settings.causes import check_causes
 from app.settings.origins_folder import LOCAL, OriginsFolder, write_private
-from app.settings.rules import RuleSection
 from app.settings.sections import Endpoint, File, OriginSection, RegistrySection
-from app.settings.sending import SendingSection
+from app.settings.stamps import Stamp, stamp
 from app.settings.yamlfile import ConfigurationError, read
 
 DEFAULT_DATA = "./tagtrail-data"
@@ -28,7 +26,10 @@ DEFAULT_PORT = 5000
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All that Tagtrail is told. `redis_url` is None where nobody rings: the relay alone then moves things."""
+    """All that Tagtrail is told. `redis_url` is None where nobody rings: the relay alone then moves things.
+
+    `stamp` is of the files before they were read.
+    """
 
     data: Path
     config: Path | None
@@ -40,6 +41,7 @@ class Settings:
     file: File
     origins: OriginsFolder
     docker_config: Path
+    stamp: Stamp = frozenset()
 
     @property
     def url(self) -> str:
@@ -51,6 +53,10 @@ class Settings:
     def public_url(self) -> str:
         """Where people reach the pages."""
         return (self.file.web.url or self.url).rstrip("/")
+
+    @property
+    def stamp_now(self) -> Stamp:
+        return stamp(self.config or Path(DEFAULT_CONFIG).absolute(), self.origins.folder)
 
     @property
     def ran_at(self) -> str:
@@ -122,15 +128,8 @@ class Settings:
         return self.config.parent / section.file
 
     @property
-    def destinations(self) -> Mapping[str, SendingSection]:
-        """What the file says of each destination: `trigger:NAME` and `channel:NAME`."""
-        triggers = {f"trigger:{name}": section for name, section in self.file.triggers.items()}
-        channels = {f"channel:{name}": section for name, section in self.file.channels.items()}
-        return triggers | channels
-
-    @property
     def rules(self) -> tuple[Rule, ...]:
-        return tuple(_rule(section) for section in self.file.rules)
+        return tuple(section.built() for section in self.file.rules)
 
     def origin(self, name: str) -> tuple[Origin, OriginSection] | None:
         section = self.origins.get(name)
@@ -172,21 +171,6 @@ _DEFAULTS = {name: known.get_default() for name, known in Endpoint.model_fields.
 }
 
 
-def _rule(section: RuleSection) -> Rule:
-    when = section.when
-    version = hashlib.sha256(section.model_dump_json().encode()).hexdigest()[:12]
-    return Rule(
-        name=section.name,
-        when=When(
-            when.registry, when.origin, when.repository, when.tag, frozenset(when.change), frozenset(when.provenance)
-        ),
-        deploy=tuple(f"trigger:{name}" for name in section.deploy),
-        alert=tuple(f"channel:{name}" for name in section.alert),
-        version=version,
-        confirm=section.confirm,
-    )
-
-
 def is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
@@ -207,7 +191,9 @@ def load(*, acting: bool = True) -> Settings:
     """
     env = os.environ
     data = Path(env.get("TAGTRAIL_DATA", DEFAULT_DATA)).absolute()
-    config = _config_path(env.get("TAGTRAIL_CONFIG"))
+    named = Path(env.get("TAGTRAIL_CONFIG") or DEFAULT_CONFIG).absolute()
+    config = named if env.get("TAGTRAIL_CONFIG") or named.exists() else None
+    read_at = stamp(named, data / "origins.d")
     file = read(config, File, secrets=acting) if config else File()
     settings = Settings(
         data=data,
@@ -220,17 +206,11 @@ def load(*, acting: bool = True) -> Settings:
         file=file,
         origins=OriginsFolder(data / "origins.d", file.origins),
         docker_config=_docker_config(env),
+        stamp=read_at,
     )
     if acting:
         check_causes(file, settings.origins.all(), config)
     return settings
-
-
-def _config_path(named: str | None) -> Path | None:
-    if named:
-        return Path(named).absolute()
-    default = Path(DEFAULT_CONFIG)
-    return default.absolute() if default.exists() else None
 
 
 def _docker_config(env: Mapping[str, str]) -> Path:

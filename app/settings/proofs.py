@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
+from app.domain.seals import Form
 from app.domain.signatures import SigningSecret
 from app.settings.values import Resolved, Secrets, Section, is_known
 
@@ -36,7 +37,7 @@ def _segments(secrets: tuple[SecretStr, ...], info: ValidationInfo) -> tuple[Sec
     return secrets
 
 
-def _signing_secrets(secrets: tuple[SecretStr, ...], info: ValidationInfo) -> tuple[SecretStr, ...]:
+def signing_secrets(secrets: tuple[SecretStr, ...], info: ValidationInfo) -> tuple[SecretStr, ...]:
     if is_known(info):
         for secret in secrets:
             SigningSecret.parse(secret.get_secret_value())
@@ -73,6 +74,11 @@ class Hmac(Section):
     prefix: str = ""
     encoding: Literal["hex", "base64"] = "hex"
 
+    @property
+    def seal(self) -> tuple[Form, bytes]:
+        """How the secret to use from now on signs."""
+        return Form(self.header, self.algorithm, self.prefix, self.encoding), self.secret[0].get_secret_value().encode()
+
 
 class Oidc(Section):
     """A token of `issuer` for `audience` as bearer. `keys` is the issuer's set of public keys: the text of its JWKS."""
@@ -88,7 +94,7 @@ class Auth(Section):
     basic: Basic | None = None
     header: Header | None = None
     hmac: Hmac | None = None
-    standard_webhooks: Annotated[Secrets, AfterValidator(_signing_secrets)] | None = Field(
+    standard_webhooks: Annotated[Secrets, AfterValidator(signing_secrets)] | None = Field(
         default=None, alias="standard-webhooks"
     )
     github: Secrets | None = None

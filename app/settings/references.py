@@ -11,6 +11,11 @@ def has_reference(text: str) -> bool:
     return _REFERENCE.search(text) is not None
 
 
+def files_in(text: str, folder: Path) -> list[Path]:
+    """The files that references in `text` name."""
+    return [folder / match[2].strip() for match in _REFERENCE.finditer(text) if match[1] == "file"]
+
+
 def resolve(text: str, folder: Path) -> str:
     """`text` with its references replaced; a relative file is sought in `folder`.
 

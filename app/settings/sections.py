@@ -1,19 +1,23 @@
 """What may stand in `tagtrail.yml`. Unknown keys are errors that name the nearest known one."""
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.domain.origins import ASKING, GENERIC, Expressions
+from app.domain.patterns import matches
+from app.domain.times import parse_duration
 from app.settings.asked import AskedRegistry
-from app.settings.destinations import ChannelSection, TriggerSection
+from app.settings.destinations import ChannelSection
 from app.settings.expressions import Expression
 from app.settings.proofs import Auth
 from app.settings.rules import RuleSection
-from app.settings.values import Duration, Name, Secret, SecretUrl, Section, check_origin, resolved
+from app.settings.sending import SendingSection
+from app.settings.triggers import Trigger
+from app.settings.values import Duration, Kept, Name, Secret, SecretUrl, Section, check_origin, resolved
 
 
 class Ignore(Section):
@@ -183,12 +187,16 @@ class AuditSection(Section):
     checkpoints: CheckpointsSection | None = None
 
 
+KEPT: Mapping[str, int | None] = {"pull": parse_duration("90d")}
+"""How long events stay unless `keep` says otherwise."""
+
+
 class File(Section):
     """The whole of `tagtrail.yml`. `notices`: the channels that are told of Tagtrail itself; all unless said."""
 
     registry: RegistrySection = RegistrySection()
     origins: dict[Annotated[str, AfterValidator(check_origin)], OriginSection] = Field(default_factory=dict)
-    triggers: dict[Name, TriggerSection] = Field(default_factory=dict)
+    triggers: dict[Name, Trigger] = Field(default_factory=dict)
     channels: dict[Name, ChannelSection] = Field(default_factory=dict)
     notices: tuple[str, ...] | None = None
     rules: tuple[RuleSection, ...] = ()
@@ -196,8 +204,20 @@ class File(Section):
     forward: dict[Name, ForwardSection] = Field(default_factory=dict)
     web: WebSection = WebSection()
     audit: AuditSection = AuditSection()
-    keep: dict[str, Annotated[Duration, Field(gt=0)]] = Field(default_factory=dict)
+    keep: dict[str, Kept] = Field(default_factory=dict)
     max_age: Duration = Field(default=3600 * 1_000_000_000)
+
+    @property
+    def destinations(self) -> dict[str, SendingSection]:
+        """What is said of each destination: `trigger:NAME` and `channel:NAME`."""
+        found: dict[str, SendingSection] = {f"trigger:{name}": one for name, one in self.triggers.items()}
+        found.update({f"channel:{name}": one for name, one in self.channels.items()})
+        return found
+
+    @property
+    def spans(self) -> dict[str, int]:
+        """How long events of each action stay, in nanoseconds; of others, for ever."""
+        return {action: span for action, span in {**KEPT, **self.keep}.items() if span is not None}
 
     @model_validator(mode="after")
     def _rules_name_what_exists(self) -> Self:
@@ -210,8 +230,9 @@ class File(Section):
                     if name not in known:
                         what = "trigger" if field == "deploy" else "channel"
                         _unknown_destination(("rules", index, field), what, name, known)
-            if rule.when.origin not in (None, ASKING) and {"resolved", "reconciled"} & set(rule.when.provenance):
-                _never_from_there(index, rule.when.origin)
+            origin = rule.when.origin.pattern if rule.when.origin else ASKING
+            if not matches(origin, ASKING) and {"resolved", "reconciled"} & set(rule.when.provenance or ()):
+                _never_from_there(index, str(origin))
         names = [rule.name for rule in self.rules]
         if len(names) != len(set(names)):
             raise PydanticCustomError("rule_names", "two rules have the same name")

@@ -23,6 +23,20 @@ Duration = Annotated[int, BeforeValidator(parse_duration)]
 """Nanoseconds; written as `500ms`, `10s`, `1h`."""
 
 
+FOREVER = "forever"
+
+
+def _kept(text: object) -> int | None:
+    span = None if text == FOREVER else parse_duration(str(text))
+    if span == 0:
+        raise ValueError("what is not kept at all can't be asked for; to store none of it, say ignore: of its origin")
+    return span
+
+
+Kept = Annotated[int | None, BeforeValidator(_kept)]
+"""Nanoseconds, written as a Duration; None: `forever`."""
+
+
 def resolved(text: object, info: ValidationInfo) -> object:
     folder = (info.context or {}).get("folder", Path())
     return resolve(text, folder) if isinstance(text, str) and folder is not None else text

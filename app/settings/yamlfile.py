@@ -47,11 +47,29 @@ def _complaints(path: Path, tree: yaml.Node | None, error: ValidationError) -> l
     found = []
     for one in error.errors(include_url=False, include_input=False):
         context = one.get("ctx", {})
-        where = [*one["loc"], *context.get("at", ()), *([context["key"]] if "key" in context else [])]
+        told = [*one["loc"], *context.get("at", ()), *([context["key"]] if "key" in context else [])]
+        where = _written(tree, told)
         shown = ".".join(str(part) for part in where)
         message = one["msg"].removeprefix("Value error, ")
         found.append(f"{path}:{_line(tree, where)}: {shown + ': ' if shown else ''}{message}")
     return found
+
+
+def _written(node: yaml.Node | None, told: Sequence[int | str]) -> list[int | str]:
+    """`told` without what pydantic puts in between: the `kind` by which it chose a section's shape."""
+    where: list[int | str] = []
+    for part in told:
+        found = _child(node, part)
+        if found is None and _child_value(node, "kind") == part:
+            continue
+        where.append(part)
+        node = found[1] if found else None
+    return where
+
+
+def _child_value(node: yaml.Node | None, key: str) -> object:
+    found = _child(node, key)
+    return found[1].value if found else None
 
 
 def _line(node: yaml.Node | None, where: Sequence[int | str]) -> int:

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from urllib.parse import unquote
@@ -11,28 +12,66 @@ from app.outbound import Answer, Call, Door, Limits, OutboundError, Url
 from app.sinks.sink import ANSWER_BYTES, Outcome
 
 _LIMITS = Limits(answer_bytes=16 * 1024)
+_ASKING = Limits(total_s=5.0, answer_bytes=4 * 1024 * 1024)
+ASKING_S, ACTING_S = _ASKING.total_s, _LIMITS.total_s
+"""How long `ask` and `attempt` may take."""
 _SECONDS = re.compile(r"\d{1,9}")
 _HIDDEN = b"[hidden]"
 _SHORTEST_SECRET = 8
 
 
-def attempt(door: Door, call: Call, permanent: Collection[int], now_s: int) -> Outcome:
-    """Send `call` once. A 2xx is delivered, even if its body breaks off: the message has been taken."""
+def attempt(door: Door, call: Call, permanent: Collection[int], now_s: int, hidden: Collection[str] = ()) -> Outcome:
+    """Send `call` once. A 2xx is delivered, even if its body breaks off: the message has been taken.
+
+    No answer that is kept repeats the secrets of the URL, or one of `hidden`.
+    """
+    answer = _send(door, call, _LIMITS, permanent)
+    return answer if isinstance(answer, Outcome) else _outcome(answer, call.url, permanent, now_s, hidden)
+
+
+def ask(
+    door: Door, call: Call, permanent: Collection[int], now_s: int, hidden: Collection[str] = ()
+) -> Answer | Outcome:
+    """The whole answer to what has to be known before the act; or how the attempt ended with the question."""
+    answer = _send(door, call, _ASKING, permanent)
+    if isinstance(answer, Outcome):
+        return answer if not answer.delivered else replace(answer, delivered=False)
+    if _is_success(answer.status) and not answer.truncated:
+        return answer
+    outcome = _outcome(answer, call.url, permanent, now_s, hidden)
+    detail = f"asked {call.method}: {outcome.detail}{', of more bytes than are read' if answer.truncated else ''}"
+    return replace(outcome, delivered=False, detail=detail)
+
+
+def _send(door: Door, call: Call, limits: Limits, permanent: Collection[int]) -> Answer | Outcome:
     started = time.monotonic_ns()
     try:
-        answer = door.send(call, _LIMITS)
+        return door.send(call, limits)
     except OutboundError as error:
         return _failed(error, permanent, time.monotonic_ns() - started)
+
+
+def _outcome(answer: Answer, url: Url, permanent: Collection[int], now_s: int, hidden: Collection[str]) -> Outcome:
     delivered = _is_success(answer.status)
     return Outcome(
         status=answer.status,
         detail=_detail(answer),
-        answer=_shareable(answer, call.url),
+        answer=hidden_in(answer.body, [*_secrets(url), *hidden], truncated=answer.truncated),
         permanent=answer.status in permanent,
         delivered=delivered,
         retry_after_s=None if delivered else retry_after(answer.header("retry-after"), now_s),
         duration_ns=answer.duration_ns,
     )
+
+
+def nothing_sent(detail: str, *, permanent: bool) -> Outcome:
+    """An attempt that ended before anything was done."""
+    return Outcome(None, detail, b"", permanent, delivered=False, retry_after_s=None, duration_ns=0)
+
+
+def already_so(what: str) -> Outcome:
+    """An attempt that found done what it came for."""
+    return replace(nothing_sent(f"{what} is already so", permanent=False), delivered=True)
 
 
 def retry_after(text: str | None, now_s: int) -> float | None:
@@ -72,20 +111,18 @@ def _detail(answer: Answer) -> str:
     return f"HTTP {answer.status}, a redirect to {answer.redirect}, which is not followed"
 
 
-def _shareable(answer: Answer, url: Url) -> bytes:
-    """The start of the body without the URL's secrets: many servers repeat the path in their error pages."""
-    secrets = _secrets(url)
-    body = answer.body
-    for secret in secrets:
+def hidden_in(body: bytes, secrets: Collection[str], *, truncated: bool) -> bytes:
+    """The start of `body` without `secrets`: many servers repeat the request in their error pages."""
+    known = sorted({secret.encode() for secret in secrets if secret}, key=lambda secret: (-len(secret), secret))
+    for secret in known:
         body = body.replace(secret, _HIDDEN)
-    if answer.truncated and secrets:  # the cut may have gone through a secret
-        body = body[: -len(secrets[0])]
+    if truncated and known:  # the cut may have gone through a secret
+        body = body[: -len(known[0])]
     return body[:ANSWER_BYTES]
 
 
-def _secrets(url: Url) -> list[bytes]:
-    """The target and its parts long enough to be a secret, as sent and decoded, the longest first."""
+def _secrets(url: Url) -> set[str]:
+    """The target and its parts long enough to be a secret, as sent and decoded."""
     parts = [part for part in re.split("[/?&=;,]", url.target) if len(part) >= _SHORTEST_SECRET]
     whole = [url.target] if url.target != "/" else []
-    texts = {form for part in whole + parts for form in (part, unquote(part))}
-    return sorted((text.encode() for text in texts), key=lambda text: (-len(text), text))
+    return {form for part in whole + parts for form in (part, unquote(part))}

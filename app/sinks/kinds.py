@@ -1,16 +1,43 @@
 """From a section of the configuration to its sink."""
 
+import os
+from pathlib import Path
+
+from pydantic import SecretStr
+
 from app.domain.signatures import InvalidSecretError, SigningSecret
-from app.outbound import Door, Url
-from app.settings.destinations import ChannelSection, TriggerSection
-from app.sinks.sink import Channel, Sink
+from app.domain.times import SECOND_NS
+from app.outbound import Door, Tls, Url
+from app.settings import ConfigurationError
+from app.settings.clusters import CommandTrigger, KubernetesTrigger, SwarmTrigger
+from app.settings.destinations import ChannelSection
+from app.settings.kubeconfig import from_file, in_cluster
+from app.settings.templates import Template
+from app.settings.triggers import Trigger, WebhookTrigger
+from app.sinks import presets
+from app.sinks.command import Command
+from app.sinks.kubernetes import PLACES, Credentials, Kubernetes
+from app.sinks.request import Proof, Request, Shape
+from app.sinks.sink import Channel
+from app.sinks.sink import Trigger as TriggerSink
 from app.sinks.slack import Slack
+from app.sinks.swarm import Swarm
 from app.sinks.webhook import Webhook
 
 
-def trigger(section: TriggerSection, door: Door) -> Sink:
-    """Raise InvalidUrlError or InvalidSecretError; neither repeats a URL or a secret."""
-    return _webhook(section, door)
+def trigger(section: Trigger, door: Door) -> TriggerSink:
+    """Raise ConfigurationError, InvalidUrlError or InvalidSecretError; none repeats a URL or a secret."""
+    match section:
+        case WebhookTrigger():
+            return _request(section, door)
+        case KubernetesTrigger():
+            return _kubernetes(section)
+        case SwarmTrigger():
+            return _swarm(section, door)
+        case CommandTrigger():
+            return _command(section)
+        case _:
+            return presets.request(section, door)
 
 
 def channel(section: ChannelSection, door: Door) -> Channel:
@@ -22,6 +49,74 @@ def channel(section: ChannelSection, door: Door) -> Channel:
     return Slack(door, Url.parse(section.url.get_secret_value()))
 
 
-def _webhook(section: TriggerSection | ChannelSection, door: Door) -> Webhook:
+def _request(section: WebhookTrigger, door: Door) -> Request:
+    shape = Shape(
+        method=section.method,
+        content_type=section.content_type,
+        body=section.body,
+        headers={name: one for name, one in section.headers.items() if isinstance(one, Template)},
+        query=section.query,
+    )
+    proof = Proof(
+        headers={name: one.get_secret_value() for name, one in section.headers.items() if isinstance(one, SecretStr)},
+        signing=tuple(SigningSecret.parse(one.get_secret_value()) for one in section.secret or ()),
+        seal=section.hmac.seal if section.hmac else None,
+    )
+    return Request(door, Url.parse(section.url.get_secret_value()), shape, proof)
+
+
+def _kubernetes(section: KubernetesTrigger) -> Kubernetes:
+    cluster = from_file(section.kubeconfig, section.context) if section.kubeconfig else in_cluster()
+    kind, _, name = section.workload.partition("/")
+    place = PLACES[kind].format(section.namespace or cluster.namespace, name)
+    return Kubernetes(
+        door=_own_door(Tls(cluster.authorities, cluster.certificate, cluster.key)),
+        url=Url.parse(f"{cluster.url.rstrip('/')}/{place}"),
+        credentials=Credentials(cluster.token, cluster.token_file),
+        workload=section.workload,
+        container=section.container,
+        pull_from=section.pull_from,
+    )
+
+
+def _swarm(section: SwarmTrigger, door: Door) -> Swarm:
+    url = Url.parse(section.url.get_secret_value() if section.url else "http://docker")
+    if section.socket is not None:
+        door = Door(unix_socket=section.socket)
+    elif section.tls is not None:
+        door = _own_door(Tls(*(_pem(path) for path in (section.tls.ca, section.tls.certificate, section.tls.key))))
+    return Swarm(door, url, section.service, section.pull_from)
+
+
+def _command(section: CommandTrigger) -> Command:
+    program = section.command[0]
+    if not os.access(program, os.X_OK) or Path(program).is_dir():
+        raise ConfigurationError(f"{program} is no program that can be run here")
+    said, secrets = {}, {}
+    for name, value in section.environment.items():
+        if isinstance(value, SecretStr):
+            secrets[name] = value.get_secret_value()
+        else:
+            said[name] = value
+    return Command(section.command, said, secrets, section.timeout / SECOND_NS)
+
+
+def _own_door(tls: Tls) -> Door:
+    """A door that trusts nobody else, and shows itself with its own certificate."""
+    try:
+        return Door(tls=tls)
+    except OSError as error:
+        raise ConfigurationError(f"its certificates can't be used: {error.strerror or type(error).__name__}") from None
+
+
+def _pem(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise ConfigurationError(f"{path}: can't be read: {reason}") from None
+
+
+def _webhook(section: ChannelSection, door: Door) -> Webhook:
     secret = SigningSecret.parse(section.secret.get_secret_value()) if section.secret else None
     return Webhook(door, Url.parse(section.url.get_secret_value()), secret)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from app.domain.told import Notice, Told
 
@@ -44,14 +44,31 @@ class Sink(Protocol):
     """One destination of one kind.
 
     `render` is pure: the same changes (at least one, in the order they came) give the same bytes, now and after
-    a restart. To a trigger all of them say one digest. `send` makes exactly one attempt and never raises for the
-    faults of the outside world: they are outcomes. `now_s` is the time of the attempt in seconds since 1970.
-    Neither repr nor any outcome or error shows a secret.
+    a restart. To a trigger all of them say one digest, and it may raise RenderError for what it can't tell.
+    `send` makes exactly one attempt and never raises for the faults of the outside world: they are outcomes.
+    `now_s` is the time of the attempt in seconds since 1970. Neither repr nor any outcome or error shows a
+    secret.
     """
 
     def render(self, told: Sequence[Told]) -> Message: ...
 
     def send(self, message_id: str, message: Message, now_s: int) -> Outcome: ...
+
+
+@runtime_checkable
+class Patient(Protocol):
+    """A sink of which an attempt may last longer than one call over the door: `longest_s` seconds."""
+
+    @property
+    def longest_s(self) -> float: ...
+
+
+class Trigger(Sink, Protocol):
+    """A sink that deploys: people can see beforehand what it would do."""
+
+    def shown(self, message: Message) -> str:
+        """What an attempt would send or run, without its secrets."""
+        ...
 
 
 class Channel(Sink, Protocol):

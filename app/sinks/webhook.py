@@ -44,10 +44,7 @@ class Webhook:
     secret: SigningSecret | None
 
     def render(self, told: Sequence[Told]) -> Message:
-        first, *rest = told
-        subject = "manifest" if first.tag is None else "tag"
-        data = _data(first) | {"also": [_data(one) for one in rest]}
-        return _message(f"{subject}.{first.kind}", first.time_ns, data)
+        return standard(told)
 
     def notice(self, notice: Notice) -> Message:
         data = {"about": notice.about, "text": notice.text, "link": notice.link}
@@ -62,6 +59,14 @@ class Webhook:
         if self.secret is not None:
             headers["webhook-signature"] = sign(self.secret, message_id, now_s, message.body)
         return attempt(self.door, Call("POST", self.url, headers, message.body), _PERMANENT, now_s)
+
+
+def standard(told: Sequence[Told]) -> Message:
+    """What the module says of changes."""
+    first, *rest = told
+    subject = "manifest" if first.tag is None else "tag"
+    data = _data(first) | {"also": [_data(one) for one in rest]}
+    return _message(f"{subject}.{first.kind}", first.time_ns, data)
 
 
 def _message(kind: str, time_ns: int, data: dict[str, Any]) -> Message:

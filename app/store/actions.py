@@ -55,14 +55,25 @@ def all_of(connection: Connection, verb: str) -> list[Recorded]:
     return _recorded(connection, select(actions).where(actions.c.verb == verb).order_by(actions.c.seq))
 
 
-def last_of(connection: Connection, verb: str) -> Recorded | None:
-    """The last action of one kind."""
+def last_of(connection: Connection, verb: str, part: str = "") -> Recorded | None:
+    """The last action of one kind; of those whose detail, as it is stored, has `part` in it."""
     query = select(actions).where(actions.c.verb == verb).order_by(actions.c.seq.desc()).limit(1)
+    if part:
+        query = query.where(actions.c.detail.contains(part, autoescape=True))
     return next(iter(_recorded(connection, query)), None)
 
 
 def _recorded(connection: Connection, query: Any) -> list[Recorded]:
     return [
-        Recorded(row.actor, row.verb, row.subject, json.loads(row.detail), row.seq, row.time_ns)
+        Recorded(row.actor, row.verb, row.subject, read(row.detail), row.seq, row.time_ns)
         for row in connection.execute(query)
     ]
+
+
+def read(detail: str) -> Mapping[str, Any]:
+    """What was kept as JSON; nothing, where somebody wrote something else in its place: verifying names that row."""
+    try:
+        found = json.loads(detail)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -11,6 +11,7 @@ from app.domain.events import Order, Provenance
 from app.store.dialect import listed, one_of
 from app.store.schema import changes
 
+_INSERT = insert(changes)
 _ON_TAG = (
     changes.c.registry == bindparam("k_registry"),
     changes.c.repository == bindparam("k_repository"),
@@ -36,7 +37,7 @@ def last_time(connection: Connection, key: TagKey, before_ns: int) -> int | None
 def since(connection: Connection, key: TagKey, since_ns: int) -> list[Change]:
     """The tag's changes since a moment in their order, void ones too."""
     query = select(changes).where(*_ON_TAG, changes.c.time_ns >= since_ns)
-    found = [_change(row) for row in connection.execute(query, _key(key))]
+    found = [change_of(row) for row in connection.execute(query, _key(key))]
     return sorted(found, key=lambda change: change.order)
 
 
@@ -52,10 +53,11 @@ def tags_that_pointed_to(
 
 def get(connection: Connection, ids: Collection[str]) -> dict[str, Change]:
     query = select(changes).where(changes.c.id.in_(list(ids)))
-    return {row.id: _change(row) for row in connection.execute(query)}
+    return {row.id: change_of(row) for row in connection.execute(query)}
 
 
-def _change(row: Row[Any]) -> Change:
+def change_of(row: Row[Any]) -> Change:
+    """Of a row with all columns of the table."""
     return Change(
         id=row.id,
         key=TagKey(row.registry, row.repository, row.tag),
@@ -135,7 +137,7 @@ def write(connection: Connection, lines: Sequence[tuple[Change, Remembered]]) ->
     """Insert lines of history whole."""
     if lines:
         connection.execute(
-            insert(changes),
+            _INSERT,
             [
                 derived(change)
                 | {"fan_out": held.fan_out, "recorded_ns": held.recorded_ns, "altered_seq": held.altered_seq}
@@ -180,7 +182,7 @@ def altered_after(connection: Connection, seq: int, most: int) -> list[tuple[int
         return []
     query = select(changes).where(changes.c.altered_seq > seq, changes.c.altered_seq <= last[-1])
     rows = connection.execute(query.order_by(changes.c.altered_seq, changes.c.id))
-    return [(row.altered_seq, _change(row)) for row in rows]
+    return [(row.altered_seq, change_of(row)) for row in rows]
 
 
 def set_fan_out(connection: Connection, outcomes: Sequence[tuple[str, str]]) -> None:

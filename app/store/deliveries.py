@@ -4,13 +4,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Text, and_, case, cast, func, insert, not_, select, update
+from sqlalchemy import Connection, Row, case, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.domain.deliveries import Next, Status
 from app.domain.errors import TagtrailError
 from app.domain.times import SECOND_NS
-from app.store.destinations import closed
 from app.store.dialect import leave, upsert
 from app.store.schema import attempts, deliveries, delivery_changes, tags
 
@@ -162,30 +161,6 @@ def claim(connection: Connection, destination: str, now_ns: int, lease_ns: int, 
     return sorted(claimed, key=lambda one: ids.index(one.id))
 
 
-def expire(connection: Connection, destination: str, now_ns: int) -> int:
-    """End what has waited for `destination` too long, as while it was disabled; how many. What is held expires not."""
-    last = func.coalesce(cast("; the last: ", Text) + deliveries.c.reason, "")
-    done = connection.execute(
-        update(deliveries)
-        .where(
-            deliveries.c.destination == destination,
-            deliveries.c.next_attempt_ns.is_not(None),
-            deliveries.c.leased_until_ns <= now_ns,
-            _expired(now_ns),
-        )
-        .values(
-            status=Status.DEAD.value,
-            reason=cast("expired after ", Text) + cast(deliveries.c.tries, Text) + " tries" + last,
-            next_attempt_ns=None,
-        )
-    )
-    return done.rowcount
-
-
-def _expired(now_ns: int) -> ColumnElement[bool]:
-    return and_(deliveries.c.expires_ns <= now_ns, deliveries.c.held_ns.is_(None))
-
-
 def finish(connection: Connection, claimed: Claim, attempt: Attempt, then: Next) -> bool:
     """Write an attempt and what comes next. False, and nothing written, if the claim is no longer ours."""
     if not _end(connection, claimed, then, tried=1):
@@ -237,18 +212,28 @@ def present_tags(connection: Connection, identity: str) -> list[str]:
     return sorted(connection.execute(query).scalars())
 
 
-def due_destinations(connection: Connection, now_ns: int) -> set[str]:
-    """Where something is to be sent now, or has expired."""
+def sent_tags(connection: Connection, place: tuple[str, str, str], since_ns: int = 0) -> list[str]:
+    """The tags of what is on its way or was delivered to a (destination, registry, repository), the newest first.
+
+    Of the last hundred, made after `since_ns`.
+    """
+    destination, registry, repository = place
     query = (
-        select(deliveries.c.destination)
+        select(delivery_changes.c.tag)
+        .join(deliveries, deliveries.c.id == delivery_changes.c.delivery_id)
         .where(
-            deliveries.c.next_attempt_ns <= now_ns,
-            deliveries.c.leased_until_ns <= now_ns,
-            not_(closed(now_ns)) | _expired(now_ns),
+            deliveries.c.purpose == "deploy",
+            deliveries.c.destination == destination,
+            deliveries.c.registry == registry,
+            deliveries.c.repository == repository,
+            deliveries.c.made_ns > since_ns,
+            deliveries.c.status.in_((Status.PENDING.value, Status.DELIVERED.value)),
+            delivery_changes.c.tag.is_not(None),
         )
-        .distinct()
+        .order_by(deliveries.c.made_ns.desc())
+        .limit(100)
     )
-    return set(connection.execute(query).scalars())
+    return list(connection.execute(query).scalars())
 
 
 def get(connection: Connection, identity: str) -> Row[Any] | None:

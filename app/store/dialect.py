@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     JSON,
+    BigInteger,
     Column,
     ColumnElement,
     Connection,
@@ -40,10 +41,11 @@ def one_of(dialect: str, column: ColumnElement[Any], name: str) -> ColumnElement
     """
     if dialect == "sqlite":
         return column.in_(select(func.json_each(bindparam(name)).table_valued("value").c.value))
-    return column == func.any(bindparam(name, type_=ARRAY(Text)))
+    kind = BigInteger if column.type.python_type is int else Text
+    return column == func.any(bindparam(name, type_=ARRAY(kind)))
 
 
-def listed(dialect: str, values: Iterable[str]) -> Any:
+def listed(dialect: str, values: Iterable[str] | Iterable[int]) -> Any:
     """`values` as one parameter, for `one_of`."""
     return json.dumps(list(values)) if dialect == "sqlite" else list(values)
 
@@ -75,10 +77,15 @@ def add_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, A
     """
     names = tuple(rows[0])
     if connection.dialect.name == "sqlite":
-        connection.execute(insert(table), list(rows))
+        connection.execute(_insert(table), list(rows))
     else:
         written = [{name: _in_json(value) for name, value in row.items()} for row in rows]
         connection.execute(_add_rows(table, names), {"rows": json.dumps(written)})
+
+
+@cache
+def _insert(table: Table) -> Any:
+    return insert(table)
 
 
 def _in_json(value: Any) -> Any:

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, LargeBinary, Table, column, func, insert, select, table
+from sqlalchemy import Connection, Engine, LargeBinary, Table, column, func, insert, inspect, select, table
 from sqlalchemy.exc import DataError, IntegrityError
 
 from app.store.engine import writing
-from app.store.schema import metadata
+from app.store.schema import head, journal_head, metadata
 
 BATCH = 1000
 
@@ -32,6 +32,14 @@ def shapes() -> list[Shape]:
 def _shape(one: Table) -> Shape:
     binary = tuple(found.name for found in one.columns if isinstance(found.type, LargeBinary))
     return Shape(one.name, tuple(found.name for found in one.columns), binary)
+
+
+def holds_anything(connection: Connection) -> bool:
+    """Whether there is a row besides those that migrations make."""
+    kept = (one for one in metadata.sorted_tables if one not in (head, journal_head))
+    here = inspect(connection).get_table_names()
+    first = (select(*one.primary_key.columns).limit(1) for one in kept if one.name in here)
+    return any(connection.execute(query).first() is not None for query in first)
 
 
 def lines(connection: Connection, shape: Shape) -> Iterator[bytes]:

@@ -54,7 +54,6 @@ def make_engine(url: str) -> Engine:
             address, pool_size=POOL_SIZE, max_overflow=POOL_OVERFLOW, connect_args={"timeout": BUSY_TIMEOUT_S}
         )
         event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
         return engine
     return create_engine(
         address.set(drivername="postgresql+psycopg"),
@@ -69,21 +68,24 @@ PRAGMAS = {"journal_mode": "WAL", "synchronous": "FULL", "foreign_keys": "ON", "
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves, see _begin_sqlite
+    connection.isolation_level = None  # we say BEGIN ourselves, see _transaction
     for name, value in PRAGMAS.items():
         connection.execute(f"PRAGMA {name}={value}")
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    """A writer takes the write lock at once: upgrading a read transaction fails when somebody wrote in between."""
-    mode = "IMMEDIATE" if connection.get_execution_options().get("tagtrail_writing") else "DEFERRED"
-    connection.exec_driver_sql(f"BEGIN {mode}")
+@contextmanager
+def _transaction(engine: Engine, mode: str) -> Iterator[Connection]:
+    """`mode` is SQLite's. No listener says it: where there is one, SQLAlchemy looks for more at every statement."""
+    with engine.connect() as connection, connection.begin():
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql(f"BEGIN {mode}")
+        yield connection
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """A transaction that only reads. Raises UnavailableError."""
-    with _translated(), engine.connect() as connection, connection.begin():
+    with _translated(), _transaction(engine, "DEFERRED") as connection:
         yield connection
 
 
@@ -98,13 +100,11 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """A transaction that writes: all of it is on disk when this is left, or nothing. Raises UnavailableError."""
-    with (
-        _translated(),
-        _in_line(engine),
-        engine.connect().execution_options(tagtrail_writing=True) as connection,
-        connection.begin(),
-    ):
+    """A transaction that writes: all of it is on disk when this is left, or nothing. Raises UnavailableError.
+
+    SQLite's write lock is taken at once: upgrading a read transaction fails when somebody wrote in between.
+    """
+    with _translated(), _in_line(engine), _transaction(engine, "IMMEDIATE") as connection:
         yield connection
 
 

@@ -1,10 +1,11 @@
 """Events: written once, read by the history."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, func, insert, or_, select
+from sqlalchemy import Connection, Row, Select, and_, bindparam, case, func, insert, or_, select
 
 from app.domain.chain import EVENT
 from app.domain.changes import TagKey
@@ -14,8 +15,12 @@ from app.store.dialect import listed, one_of, row_of, rows
 from app.store.head import Head
 from app.store.schema import events
 
+NEWS = ("push", "delete")
+"""Actions that, by a tag's name, say where it points from then on."""
 ALWAYS_NS = 2**63 - 1
 """Later than anything was received."""
+MOST_OF_A_CAUSE = 65_536
+"""Bytes of an event that are looked into for what no column holds."""
 _INSERT = insert(events)
 _TAG = (events.c.registry, events.c.repository, events.c.tag)
 _IDENTITY = (events.c.origin, events.c.event_id)
@@ -46,6 +51,10 @@ def received_at(connection: Connection, origin: str, event_id: str) -> int | Non
     """When an event was received; None if there is no such event."""
     query = select(events.c.received_ns).where(events.c.origin == origin, events.c.event_id == event_id)
     return connection.execute(query).scalar_one_or_none()
+
+
+def is_there(connection: Connection, seq: int) -> bool:
+    return connection.execute(select(events.c.seq).where(events.c.seq == seq)).first() is not None
 
 
 def place(connection: Connection, origin: str, event_id: str) -> tuple[int, int]:
@@ -223,23 +232,33 @@ def has_news_since(connection: Connection, key: TagKey, time_ns: int) -> bool:
         events.c.repository == key.repository,
         events.c.time_ns > time_ns,
         events.c.tag == key.tag,
-        events.c.action.in_(("push", "delete")),
+        events.c.action.in_(NEWS),
     )
     return connection.execute(newer.limit(1)).first() is not None
 
 
-def media_types(connection: Connection, ids: Collection[tuple[str, str]]) -> dict[tuple[str, str], str | None]:
-    """The media type that each of the events, named by (origin, event id), is about."""
+@dataclass(frozen=True, slots=True)
+class Caused:
+    """What an event says beside its change. `raw` is its bytes, unless they are many."""
+
+    action: str
+    media_type: str | None
+    raw: bytes | None
+
+
+def causes(connection: Connection, ids: Collection[tuple[str, str]]) -> dict[tuple[str, str], Caused]:
+    """What each of the events, named by (origin, event id), says."""
     if not ids:
         return {}
     dialect = connection.dialect.name
-    found = connection.execute(_media_types(dialect), rows(dialect, ids))
-    return {(row.origin, row.event_id): row.media_type for row in found}
+    found = connection.execute(_causes(dialect), rows(dialect, ids))
+    return {(row.origin, row.event_id): Caused(row.action, row.media_type, row.raw) for row in found}
 
 
 @cache
-def _media_types(dialect: str) -> Select[Any]:
-    return select(*_IDENTITY, events.c.media_type).where(row_of(dialect, _IDENTITY))
+def _causes(dialect: str) -> Select[Any]:
+    raw = case((func.length(events.c.raw) <= MOST_OF_A_CAUSE, events.c.raw)).label("raw")
+    return select(*_IDENTITY, events.c.action, events.c.media_type, raw).where(row_of(dialect, _IDENTITY))
 
 
 def by_seq(connection: Connection, seqs: Collection[int]) -> dict[int, Event]:

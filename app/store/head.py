@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from app.domain.chain import GENESIS
 from app.store.schema import head
@@ -18,6 +18,7 @@ class Head:
 
 _READ = select(head.c.seq, head.c.chain).where(head.c.id == 1)
 _LOCK = _READ.with_for_update()
+_ADVANCE = update(head).where(head.c.id == 1).values(seq=bindparam("to_seq"), chain=bindparam("to_chain"))
 
 
 def lock(connection: Connection) -> Head:
@@ -27,7 +28,7 @@ def lock(connection: Connection) -> Head:
 
 
 def advance(connection: Connection, to: Head) -> None:
-    connection.execute(update(head).where(head.c.id == 1).values(seq=to.seq, chain=to.chain))
+    connection.execute(_ADVANCE, {"to_seq": to.seq, "to_chain": to.chain})
 
 
 def now(connection: Connection) -> Head:

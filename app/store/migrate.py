@@ -24,6 +24,13 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
         command.upgrade(_config(connection), revision)
 
 
+def renew(engine: Engine, revision: str) -> None:
+    """As `upgrade`, from nothing: what is there, of whatever revision, goes."""
+    with writing(engine) as connection:
+        command.downgrade(_config(connection), "base")
+        command.upgrade(_config(connection), revision)
+
+
 def downgrade(engine: Engine, revision: str) -> None:
     with writing(engine) as connection:
         command.downgrade(_config(connection), revision)

@@ -10,11 +10,14 @@ from app.store.schema import outbox
 FAN_OUT = "fan_out"
 EVENT = "event:"
 """Prefix of a subject that is an event; its seq follows."""
+RESOLVE = "resolve:"
+"""Prefix of a lane of promises to ask a registry; its name follows."""
+_INSERT = insert(outbox)
 
 
 def resolve_lane(registry: str) -> str:
     """Of promises to ask `registry` for a digest: a registry that doesn't answer holds up no other."""
-    return f"resolve:{registry}"
+    return f"{RESOLVE}{registry}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class Promise:
 def add(connection: Connection, lane: str, subjects: Sequence[str], not_before_ns: int) -> None:
     if subjects:
         connection.execute(
-            insert(outbox),
+            _INSERT,
             [{"lane": lane, "subject": subject, "not_before_ns": not_before_ns} for subject in subjects],
         )
 

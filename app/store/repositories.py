@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Select, select, union
+from sqlalchemy import ColumnElement, Connection, Executable, Select, Table, delete, select, union
 
 from app.domain.events import MADE_UP, Event
 from app.store.dialect import row_of, rows, upsert
@@ -49,10 +49,36 @@ def _values(key: tuple[str, str], first: tuple[int, int]) -> dict[str, Any]:
     return {"registry": key[0], "repository": key[1], "first_ns": first[0], "first_seq": first[1]}
 
 
+def written_first(connection: Connection, name: tuple[str, str]) -> tuple[int, int] | None:
+    """(time, seq) of its earliest event, as it is written down."""
+    query = select(repositories.c.first_ns, repositories.c.first_seq).where(*_named(repositories, name))
+    row = connection.execute(query).one_or_none()
+    return (row.first_ns, row.first_seq) if row else None
+
+
+def told_first(connection: Connection, name: tuple[str, str]) -> tuple[int, int] | None:
+    """(time, seq) of its earliest event that is there."""
+    query = select(events.c.time_ns, events.c.seq).where(*_named(events, name))
+    row = connection.execute(query.order_by(events.c.time_ns, events.c.seq).limit(1)).one_or_none()
+    return (row.time_ns, row.seq) if row else None
+
+
+def put(connection: Connection, name: tuple[str, str], first: tuple[int, int]) -> None:
+    upsert(connection, repositories, [_values(name, first)])
+
+
+def remove(connection: Connection, name: tuple[str, str]) -> None:
+    connection.execute(delete(repositories).where(*_named(repositories, name)))
+
+
+def _named(table: Table, name: tuple[str, str]) -> list[ColumnElement[bool]]:
+    return [table.c.registry == name[0], table.c.repository == name[1]]
+
+
 def all_names(connection: Connection) -> list[tuple[str, str]]:
-    """(registry, repository) of every one that has an event, a change or a tag."""
-    told = select(events.c.registry, events.c.repository).where(events.c.scope.is_not(None))
-    written = (select(table.c.registry, table.c.repository) for table in (changes, tags))
+    """(registry, repository) of every one that has an event, a change or a tag, or is said to have one."""
+    told = select(events.c.registry, events.c.repository).where(events.c.repository.not_in(("", MADE_UP)))
+    written = (select(table.c.registry, table.c.repository) for table in (changes, tags, repositories))
     return _sorted(connection, union(told, *written))
 
 

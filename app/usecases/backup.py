@@ -74,6 +74,8 @@ def backup(databases: Mapping[str, Engine], data: Path, target: Path, now_ns: in
 
     Each database is read as of one moment, while it is in use. Raises BackupError, UnavailableError.
     """
+    if target.resolve().is_relative_to(data.resolve()):
+        raise BackupError(f"{data} is what is packed; choose a place outside of it")
     contents = Contents(rfc3339(now_ns), _revision(databases))
     partial = target.with_name(f".{target.name}.{os.getpid()}")
     try:
@@ -134,22 +136,24 @@ def _files(data: Path) -> list[Path]:
         for child in sorted(data.iterdir())
         if child.name not in LEFT_OUT and not child.name.endswith(_LEFT_OUT_ENDINGS)
         for path in ([child] if child.is_file() else sorted(child.rglob("*")))
-        if path.is_file()
+        if path.is_file() and not path.name.startswith(".")  # half-written, until it gets its name
     ]
 
 
 def restore(source: Path, databases: Mapping[str, Engine], data: Path, progress: Progress) -> Contents:
     """Put a backup into empty databases and into `data`, which may have none of its files; then bring it up to date.
 
-    What is damaged is put nowhere: each database is one transaction, and its sums are checked in it. Raises
-    BackupError, UnavailableError.
+    What is damaged is put nowhere: all of it is read once before. Each database is one transaction, so that one which
+    was stopped can be begun again. Raises BackupError, UnavailableError.
     """
     _refuse_used(databases)
     try:
         with tarfile.open(source, "r:gz") as tar:
+            _check(tar, data)
+        with tarfile.open(source, "r:gz") as tar:
             contents = _contents(tar)
             for name, tables in contents.tables.items():
-                migrate.upgrade(databases[name], contents.revision)
+                migrate.renew(databases[name], contents.revision)
                 _restore_tables(tar, databases[name], name, tables, progress)
             _restore_files(tar, data)
     except (tarfile.TarError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
@@ -163,8 +167,29 @@ def restore(source: Path, databases: Mapping[str, Engine], data: Path, progress:
 def _refuse_used(databases: Mapping[str, Engine]) -> None:
     for name, engine in databases.items():
         with reading(engine) as connection:
-            if has_tables(connection):
+            if has_tables(connection) and dump.holds_anything(connection):
                 raise BackupError(f"the {name} database is in use; name an empty one: another --data or DATABASE_URL")
+
+
+def _check(tar: tarfile.TarFile, data: Path) -> None:
+    for name, tables in _contents(tar).tables.items():
+        for table, wanted in tables.items():
+            digest = hashlib.sha256()
+            for line in _next(tar, f"{name}/{table}.jsonl"):
+                digest.update(line)
+            if digest.hexdigest() != wanted.sha256:
+                raise BackupError(f"{name}/{table} is not what was packed; nothing was restored")
+    while member := tar.next():
+        if (place := data / _inside(member)).exists():
+            raise BackupError(f"{place} is there already; restore into an empty folder")
+
+
+def _inside(member: tarfile.TarInfo) -> PurePosixPath:
+    """Where in DATA a file goes."""
+    inside = PurePosixPath(member.name).relative_to("files")
+    if not member.isfile() or ".." in inside.parts:
+        raise BackupError(f"{member.name} does not belong into a backup")
+    return inside
 
 
 def _contents(tar: tarfile.TarFile) -> Contents:
@@ -216,15 +241,9 @@ def _counted(
 
 def _restore_files(tar: tarfile.TarFile, data: Path) -> None:
     while member := tar.next():
-        inside = PurePosixPath(member.name).relative_to("files")
-        file = tar.extractfile(member)
-        if file is None or ".." in inside.parts:
-            raise BackupError(f"{member.name} does not belong into a backup")
-        place = data / inside
+        place, file = data / _inside(member), tar.extractfile(member)
+        if file is None:
+            continue
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        try:
-            descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            raise BackupError(f"{place} is there already; restore into an empty folder") from None
-        with os.fdopen(descriptor, "wb") as target:
+        with os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
             shutil.copyfileobj(file, target)

@@ -7,7 +7,7 @@ from typing import Any
 from app.domain.changes import ABSENT, Change, Kind, TagKey, TagState, change_id
 from app.domain.events import TagEvent
 from app.domain.refold import refold
-from app.store import changes, events, tags
+from app.store import changes, events, repositories, tags
 from app.store.engine import Connection
 
 Row = Mapping[str, Any]
@@ -32,20 +32,24 @@ class Differences:
     """What would have to be written so that the rows are what the events give.
 
     `changes` and `tags`: rows that are missing or wrong, as they should be. `no_changes` and `no_tags`: rows that no
-    event gives. `findings` say the same for people.
+    event gives. `first`: time and seq of the repository's earliest event, if something else is written; `is_untold`:
+    something is, and there is no event. `findings` say the same for people.
     """
 
+    name: tuple[str, str]
     changes: dict[str, Change] = field(default_factory=dict)
     no_changes: list[str] = field(default_factory=list)
     tags: dict[TagKey, TagState] = field(default_factory=dict)
     no_tags: list[TagKey] = field(default_factory=list)
+    first: tuple[int, int] | None = None
+    is_untold: bool = False
     findings: list[Finding] = field(default_factory=list)
 
 
 def compare(connection: Connection, registry: str, repository: str) -> Differences:
     """A void change is none of the fold's: it has to be of a stored event, and what voided it is stored too."""
     told = events.of_repository(connection, registry, repository)
-    found = Differences()
+    found = Differences((registry, repository))
     written = dict(changes.of_repository(connection, registry, repository))
     standing = dict(tags.of_repository(connection, registry, repository))
     for key, (made, state) in refold(registry, repository, told):
@@ -59,7 +63,19 @@ def compare(connection: Connection, registry: str, repository: str) -> Differenc
     for key in standing:
         found.no_tags.append(key)
         found.findings.append(Finding("tags", _named(key), "added"))
+    _compare_first(connection, found)
     return found
+
+
+def _compare_first(connection: Connection, found: Differences) -> None:
+    """What is written may be an earlier event than all that are there: one that was taken out."""
+    written, told = repositories.written_first(connection, found.name), repositories.told_first(connection, found.name)
+    if written is not None and (told is None or written < told) and not events.is_there(connection, written[1]):
+        return
+    if written != told:
+        found.first, found.is_untold = told, told is None
+        what = "removed" if written is None else "added" if told is None else "changed"
+        found.findings.append(Finding("repositories", "/".join(found.name), what))
 
 
 def _compare_change(found: Differences, change: Change, row: Row | None) -> None:

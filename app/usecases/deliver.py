@@ -15,8 +15,8 @@ from app.domain.told import Notice
 from app.outbound import Limits
 from app.pausepoints import pause
 from app.remote.client import RemoteRegistry
-from app.sinks.sink import Channel, Message, Outcome, Sink
-from app.store import deliveries, destinations
+from app.sinks.sink import Channel, Message, Outcome, Patient, Sink
+from app.store import deliveries, destinations, due
 from app.store.deliveries import Attempt, Claim
 from app.store.engine import Connection, Engine, now_ns, writing
 from app.usecases.confirm import Doubt, doubt
@@ -25,7 +25,7 @@ from app.usecases.tell_notice import tell_notice
 log = logging.getLogger(__name__)
 
 LEASE_NS = int((Limits().total_s + 5) * SECOND_NS)
-"""Longer than any attempt: an attempt ends before its lease."""
+"""Longer than an attempt that is one call: an attempt ends before its lease."""
 SUPERSEDED = "superseded: the tag moved on"
 
 
@@ -53,10 +53,10 @@ def deliver(
     As many as may be in flight are claimed and sent together; what came of them and the next claims are a transaction.
     `remotes` are asked before deploys that have to be confirmed.
     """
-    tried, manners = 0, manners or Manners(in_flight(destination))
+    tried, manners, held_ns = 0, manners or Manners(in_flight(destination)), lease_ns(sink)
     with writing(engine) as connection:
-        deliveries.expire(connection, destination, now_ns(connection))
-        claimed = _claim(connection, destination, manners.in_flight)
+        due.expire(connection, destination, now_ns(connection))
+        claimed = _claim(connection, destination, held_ns, manners.in_flight)
     with ThreadPoolExecutor(manners.in_flight, thread_name_prefix=destination) as threads:
         while claimed:
             tried += len(claimed)
@@ -64,8 +64,13 @@ def deliver(
             pause("deliver.sent")
             with writing(engine) as connection:
                 _write_all(connection, destination, list(zip(claimed, ended, strict=True)), manners)
-                claimed = _claim(connection, destination, manners.in_flight)
+                claimed = _claim(connection, destination, held_ns, manners.in_flight)
     return tried
+
+
+def lease_ns(sink: Sink) -> int:
+    """How long a claim of `sink` holds."""
+    return int((sink.longest_s + 5) * SECOND_NS) if isinstance(sink, Patient) else LEASE_NS
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +81,12 @@ class _Ready:
     tags: tuple[str, ...]
 
 
-def _claim(connection: Connection, destination: str, most: int) -> list[_Ready]:
+def _claim(connection: Connection, destination: str, held_ns: int, most: int) -> list[_Ready]:
     """The next deliveries to try; those that tell of what is no longer so end here."""
     condition = destinations.lock(connection, destination)
     now = now_ns(connection)
     free = room(condition, now, most, destinations.in_flight(connection, destination, now))
-    while free and (claimed := deliveries.claim(connection, destination, now_ns(connection), LEASE_NS, free)):
+    while free and (claimed := deliveries.claim(connection, destination, now_ns(connection), held_ns, free)):
         past = [one for one in claimed if _superseded(connection, one)]
         for one in past:
             deliveries.supersede(connection, one, SUPERSEDED)

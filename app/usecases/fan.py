@@ -24,5 +24,9 @@ class Fan:
 
     def asks_first(self, rule: str, origin: str) -> bool:
         """Whether a deploy by `rule` for an event of `origin` is confirmed by its registry (keel #347)."""
-        said = next((one.confirm for one in self.rules if one.name == rule), None)
-        return self.unproven(origin) if said is None else said
+        found = self.rule(rule)
+        return self.unproven(origin) if found is None or found.confirm is None else found.confirm
+
+    def rule(self, name: str) -> Rule | None:
+        """The rule of that name that is in force now."""
+        return next((rule for rule in self.rules if rule.name == name), None)

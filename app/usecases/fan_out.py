@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from app.domain.deliveries import is_deploy
 from app.domain.fan_out import DONE, NO_RULE, PENDING
-from app.domain.rules import mismatch
+from app.domain.rules import first_of_each, mismatch
 from app.domain.settling import Member, Settle
-from app.store import changes, deliveries, outbox, windows
+from app.store import changes, deliveries, outbox, rule_texts, windows
 from app.store.deliveries import TakenError
 from app.store.engine import Connection, Engine, now_ns, writing
 from app.store.windows import Place, Waiting
@@ -48,6 +48,8 @@ def _keep(connection: Connection, fan: Fan) -> tuple[int, set[str]]:
     told = tell(connection, subjects, now - fan.max_age_ns)
     taken = deliveries.told_already(connection, subjects) | windows.waiting_already(connection, subjects)
     found = [(destination, member) for one in told for destination, member in _members(fan, one)]
+    led = {member.rule_version for _destination, member in found}
+    rule_texts.keep(connection, {rule.version: rule.text for rule in fan.rules if rule.version in led})
     made = _send_on(
         connection, fan, [(where, member) for where, member in found if (member.subject, where) not in taken]
     )
@@ -61,13 +63,12 @@ def _members(fan: Fan, telling: Telling) -> list[tuple[str, Member]]:
     """Each destination once, with what the first rule that names it sends there."""
     if telling.outcome != PENDING:
         return []
-    found: dict[str, Member] = {}
-    for rule in fan.rules:
-        if mismatch(rule.when, telling.told, telling.provenance) is None:
-            member = Member(telling.subject, telling.told, rule.name, rule.version, PENDING)
-            for destination in rule.destinations:
-                found.setdefault(destination, member)
-    return list(found.items())
+    told = telling.told
+    matching = (rule for rule in fan.rules if mismatch(rule.when, told) is None)
+    return [
+        (destination, Member(telling.subject, told, rule.name, rule.version, PENDING))
+        for destination, rule in first_of_each(matching).items()
+    ]
 
 
 def _outcome(telling: Telling, matched: set[str]) -> tuple[str, str]:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from app.domain.changes import Change
 from app.domain.fan_out import DONE, REBUILT
-from app.store import actions, changes, deliveries, events, head, repositories, tags
+from app.store import changes, deliveries, events, head, repositories, tags
 from app.store.actions import Action
 from app.store.changes import Remembered
 from app.store.engine import Connection, Engine, reading, writing
 from app.usecases.compare import Differences, Finding, compare
+from app.usecases.note_action import note_action
 
 BATCH = 1000
 
@@ -35,14 +36,14 @@ def rebuild(engine: Engine, actor: str, progress: Callable[[int, int], None], *,
     for done, name in enumerate(names, 1):
         found = _fold(engine, name, None if dry_run else _put_right)
         findings += found.findings
-        if found.no_changes or found.no_tags:
+        if found.no_changes or found.no_tags or found.is_untold:
             strays.append(name)
         progress(done, len(names))
     if not dry_run:
         for name in strays:  # last: a row under the wrong name may have been another repository's
             _fold(engine, name, _remove_strays)
         if findings:
-            _note(engine, Action(actor, "audit.rebuild", "history", {"rows": len(findings)}))
+            note_action(engine, Action(actor, "audit.rebuild", "history", {"rows": len(findings)}))
     return Rebuilt(len(names), tuple(findings))
 
 
@@ -57,22 +58,21 @@ def _fold(
     return found
 
 
-def _note(engine: Engine, action: Action) -> None:
-    with writing(engine) as connection:
-        actions.add(connection, action)
-
-
 def _put_right(connection: Connection, found: Differences) -> None:
     kept = changes.remembered(connection, found.changes)
     kept |= _recalled(connection, [change for change in found.changes.values() if change.id not in kept])
     changes.remove(connection, found.changes)
     changes.write(connection, [(change, kept[change.id]) for change in found.changes.values()])
     tags.save(connection, found.tags)
+    if found.first is not None:
+        repositories.put(connection, found.name, found.first)
 
 
 def _remove_strays(connection: Connection, found: Differences) -> None:
     changes.remove(connection, found.no_changes)
     tags.remove(connection, found.no_tags)
+    if found.is_untold:
+        repositories.remove(connection, found.name)
 
 
 def _recalled(connection: Connection, lost: Sequence[Change]) -> dict[str, Remembered]:

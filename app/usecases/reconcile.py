@@ -15,16 +15,18 @@ from app.domain.changes import ABSENT, TagKey
 from app.domain.errors import TagtrailError
 from app.domain.events import Report
 from app.domain.filters import Unheard, leaves_out
+from app.domain.patterns import glob_matches
 from app.domain.reconciling import FRESH_NS, Seen, Walked, difference, is_fresh, reconciled, record
-from app.domain.rules import glob_matches
 from app.domain.times import SECOND_NS
 from app.envelopes import Reading
 from app.remote.client import RemoteRegistry
 from app.remote.errors import RemoteError
 from app.store import events, head, heard, tags
+from app.store.actions import Action
 from app.store.engine import Engine, reading, writing
 from app.store.heard import Span
 from app.usecases.ingest import Parcel, Policy, ingest
+from app.usecases.note_action import note_action
 
 AT_ONCE = 8
 """Questions to a registry at a time."""
@@ -57,13 +59,16 @@ class Means:
     wait: Callable[[float], None] = time.sleep
 
 
-def reconcile(asked: Asked, means: Means) -> Walked:
-    """What differs, written unless `asked` says otherwise, with a record of the walk.
+def reconcile(asked: Asked, means: Means, by: str) -> Walked:
+    """What differs, written unless `asked` says otherwise, with a record of the walk; `by` is who wants it.
 
     Raises OutboundError or CredentialsError where the registry can't be asked at all, and UnavailableError.
     """
     walked = Walked(uuid.uuid4().hex[:16], asked.origin, asked.registry, time.time_ns(), asked.repository_pattern)
     walk = _Walk(asked, means, walked)
+    if asked.write:
+        detail = {"registry": asked.registry, "repository": asked.repository_pattern, "run": walked.run}
+        note_action(means.engine, Action(by, "origin.reconcile", asked.origin, detail))
     with reading(means.engine) as connection:
         missed = heard.gaps(connection, asked.origin) if asked.closes_gaps else []
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="reconcile") as threads:

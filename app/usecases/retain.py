@@ -1,7 +1,8 @@
 """Takes events that no history needs out of the database, into files, and puts them back (issue 3, item 7).
 
-Only what reaches no tag is ever taken: pulls, mounts, blobs, pushes by digest. A cut is written down and signed in the
-transaction that makes it, and the links of its rows stay, so that the chain goes on.
+Only what reaches no tag is ever taken (pulls, mounts, blobs, pushes by digest), and nothing that a promise needs. A
+cut is written down and signed in the transaction that makes it, and the links of its rows stay, so that the chain goes
+on.
 
     DATA/archive/events-FIRST-LAST.jsonl.gz     a row a line, a JSON object of its columns
 """
@@ -16,9 +17,10 @@ from pathlib import Path
 from app.domain.checkpoints import SigningKey
 from app.domain.cuts import CUT, RESTORED, Cut, Runs
 from app.domain.errors import TagtrailError
-from app.store import actions, retention
+from app.store import actions, head, retention
 from app.store.actions import Action
 from app.store.engine import Connection, Engine, now_ns, reading, writing
+from app.store.retention import Due
 
 MOST_AT_ONCE = 10_000
 PUT_BACK_STAYS_NS = 7 * 86_400 * 1_000_000_000
@@ -31,7 +33,7 @@ class ArchiveError(TagtrailError):
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """How long events of each action stay, in nanoseconds since they were received; where they go; who signs."""
+    """How long events of each action stay, in nanoseconds since they happened and came; where they go; who signs."""
 
     spans: Mapping[str, int]
     folder: Path
@@ -41,43 +43,47 @@ class Keeping:
 def due(engine: Engine, keeping: Keeping) -> int:
     """How many rows the next cuts would take."""
     with reading(engine) as connection:
-        return retention.count(connection, _before(connection, keeping), _put_back(connection))
+        return sum(retention.count(connection, one) for one in _all_due(connection, keeping))
 
 
 def cut(engine: Engine, keeping: Keeping, actor: str) -> list[Cut]:
-    """Take out all that has stayed long enough, a file at a time. Raises UnavailableError, OSError: nothing is lost."""
+    """Take out all that has stayed long enough by now, a file at a time.
+
+    Raises UnavailableError, OSError, ArchiveError: nothing is lost.
+    """
+    with reading(engine) as connection:
+        all_due = _all_due(connection, keeping)
     made: list[Cut] = []
-    while (one := _cut_once(engine, keeping, actor)) is not None:
-        made.append(one)
+    for one in all_due:
+        while (taken := _cut_once(engine, keeping, one, actor)) is not None:
+            made.append(taken)
     return made
 
 
-def _cut_once(engine: Engine, keeping: Keeping, actor: str) -> Cut | None:
+def _all_due(connection: Connection, keeping: Keeping) -> list[Due]:
+    now, put_back = now_ns(connection), _put_back(connection)
+    return [Due(action, now - span, put_back) for action, span in sorted(keeping.spans.items())]
+
+
+def _cut_once(engine: Engine, keeping: Keeping, due: Due, actor: str) -> Cut | None:
     with reading(engine) as connection:
-        before = _before(connection, keeping)
-        rows = retention.oldest(connection, before, _put_back(connection), MOST_AT_ONCE)
+        rows = retention.oldest(connection, due, MOST_AT_ONCE)
+        since_ns = max(due.before_ns, retention.kept_since(connection, due.action) or 0)
     if not rows:
         return None
-    seqs = Runs.of(rows)
     name = f"events-{min(rows)}-{max(rows)}.jsonl.gz"
-    digest = _write(keeping.folder / name, list(rows.values()))
-    made = Cut(seqs, name, digest).signed(keeping.key)
+    digest = _write(keeping.folder / name, [rows[seq] for seq in sorted(rows)])
+    made = Cut(due.action, since_ns, Runs.of(rows), name, digest).signed(keeping.key)
     with writing(engine) as connection:
-        if retention.take_out(connection, list(rows)) != len(rows):
-            raise ArchiveError("events went away while they were archived; nothing was cut")
+        head.lock(connection)  # nobody promises anything meanwhile
+        if retention.take_out(connection, due.action, rows) != len(rows):
+            raise ArchiveError("some of the events are needed again, or went away; nothing was cut")
         actions.add(connection, Action(actor, CUT, name, made.detail))
     return made
 
 
-def _before(connection: Connection, keeping: Keeping) -> dict[str, int]:
-    now = now_ns(connection)
-    return {action: now - span for action, span in keeping.spans.items()}
-
-
 def _put_back(connection: Connection) -> Runs:
-    since_ns = now_ns(connection) - PUT_BACK_STAYS_NS
-    found = actions.all_of(connection, RESTORED)
-    return Runs.union(Runs.parse(one.detail["seqs"]) for one in found if one.time_ns >= since_ns)
+    return retention.put_back_since(connection, now_ns(connection) - PUT_BACK_STAYS_NS)
 
 
 def _write(place: Path, lines: list[bytes]) -> str:

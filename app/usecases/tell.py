@@ -6,22 +6,20 @@ from dataclasses import dataclass
 from app.domain.changes import Change
 from app.domain.events import Event
 from app.domain.fan_out import PENDING, outcome_now
+from app.domain.platforms import platforms_of
 from app.domain.rules import PULLED
 from app.domain.told import Told
 from app.store import changes, events, tags
 from app.store.engine import Connection
+from app.store.events import Caused
 
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """What `subject`, a change's id or event:SEQ, tells.
-
-    `provenance`: how it is known. `outcome`: PENDING, or why nothing is done.
-    """
+    """What `subject`, a change's id or event:SEQ, tells. `outcome`: PENDING, or why nothing is done."""
 
     subject: str
     told: Told
-    provenance: str
     outcome: str
 
 
@@ -29,21 +27,22 @@ def tell(connection: Connection, subjects: Sequence[str], too_old_before_ns: int
     """What each of `subjects` tells that is there, in their order."""
     found = changes.get(connection, [subject for subject in subjects if not subject.startswith("event:")])
     present = tags.load(connection, {change.key for change in found.values()})
-    causes = events.media_types(connection, [(change.order.origin, change.order.event_id) for change in found.values()])
+    causes = events.causes(connection, [(change.order.origin, change.order.event_id) for change in found.values()])
     pulls = events.by_seq(connection, [int(subject[6:]) for subject in subjects if subject.startswith("event:")])
     told = []
     for subject in subjects:
         if subject in found:
             change = found[subject]
             outcome = outcome_now(change, present.get(change.key), too_old_before_ns)
-            media_type = causes.get((change.order.origin, change.order.event_id))
-            told.append(Telling(subject, _told(change, media_type), change.provenance.value, outcome))
+            cause = causes.get((change.order.origin, change.order.event_id))
+            told.append(Telling(subject, told_of(change, cause), outcome))
         elif subject.startswith("event:") and int(subject[6:]) in pulls:
-            told.append(Telling(subject, _pulled(pulls[int(subject[6:])]), "observed", PENDING))
+            told.append(Telling(subject, _pulled(pulls[int(subject[6:])]), PENDING))
     return told
 
 
-def _told(change: Change, media_type: str | None) -> Told:
+def told_of(change: Change, cause: Caused | None) -> Told:
+    """What a change tells, with what its event says beside (None: that is no longer known)."""
     return Told(
         change_id=change.id,
         kind=change.kind.value,
@@ -58,7 +57,10 @@ def _told(change: Change, media_type: str | None) -> Told:
         rule="",
         event_id=change.order.event_id,
         link=None,
-        media_type=media_type,
+        media_type=cause.media_type if cause else None,
+        provenance=change.provenance.value,
+        action=cause.action if cause else None,
+        platforms=platforms_of(cause.raw) if cause else None,
     )
 
 
@@ -80,4 +82,6 @@ def _pulled(event: Event) -> Told:
         event_id=event.event_id,
         link=None,
         media_type=report.media_type,
+        action=report.action,
+        platforms=platforms_of(report.raw),
     )

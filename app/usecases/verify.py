@@ -6,7 +6,7 @@ from typing import Any
 
 from app.domain.chain import ACTION, EVENT, GENESIS, Link, chained, differing
 from app.domain.checkpoints import Checkpoint, PublicKey
-from app.domain.cuts import Runs, proven
+from app.domain.cuts import Runs, taken_out
 from app.domain.errors import TagtrailError
 from app.store import head, links, repositories, retention
 from app.store.engine import Connection, Engine, snapshot
@@ -62,7 +62,7 @@ def verify(
         begin = _begin(connection, until, since_seq)
         older = links.rows_before(connection, begin.seq + 1) if since_seq is None else {}
         findings = [
-            *_first(_walk(connection, begin, until, (proven(retention.cuts(connection), trust.keys), progress))),
+            *_first(_walk(connection, begin, until, (taken_out(retention.log(connection), trust.keys), progress))),
             *_first(_contradicted(connection, trust.checkpoints)),
         ]
         if begin.seq == 0:
@@ -98,7 +98,7 @@ def _begin(connection: Connection, until: Head, since_seq: int | None) -> Head:
 
 def _walk(connection: Connection, begin: Head, until: Head, how: tuple[Runs, Progress]) -> Iterator[Finding]:
     """Findings in the order of seq; only the first one is sure to be where something was done."""
-    taken_out, progress = how
+    gone, progress = how
     ends = links.ends(connection)
     chain = begin.chain
     for low in range(begin.seq, until.seq, BATCH):
@@ -107,7 +107,7 @@ def _walk(connection: Connection, begin: Head, until: Head, how: tuple[Runs, Pro
         rows = {kind: links.rows_between(connection, kind, low, high) for kind in (EVENT, ACTION)}
         for seq in range(low + 1, high + 1):
             link = found.get(seq)
-            yield from _unlinked(seq, rows, ends) if link is None else _checked(link, rows, (chain, taken_out))
+            yield from _unlinked(seq, rows, ends) if link is None else _checked(link, rows, (chain, gone))
             chain = link.chain if link else chain
         progress("links", high - begin.seq, until.seq - begin.seq)
     yield from _behind(until, ends)
@@ -130,7 +130,7 @@ def _unlinked(seq: int, rows: Rows, ends: dict[str, int]) -> Iterator[Finding]:
 
 def _checked(link: Link, rows: Rows, known: tuple[bytes, Runs]) -> Iterator[Finding]:
     """The link itself, then the row that it binds, unless a signed cut took that out. `known`: chain before, cuts."""
-    (chain, taken_out), key = known, str(link.seq)
+    (chain, gone), key = known, str(link.seq)
     if link.kind not in rows or link.chain != chained(
         chain, (link.seq, link.kind, link.form), link.digest, link.marks
     ):
@@ -141,7 +141,7 @@ def _checked(link: Link, rows: Rows, known: tuple[bytes, Runs]) -> Iterator[Find
             yield Finding(links.TABLE_NAMES[kind], key, "added")
     row = rows[link.kind].get(link.seq)
     columns = differing(link, row) if row else None
-    if row is None and not (link.kind == EVENT and link.seq in taken_out):
+    if row is None and not (link.kind == EVENT and link.seq in gone):
         yield Finding(links.TABLE_NAMES[link.kind], key, "removed")
     elif columns is not None:
         yield Finding(links.TABLE_NAMES[link.kind], key, "changed", columns)

@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from app.domain.deliveries import EXPIRES_NS, Status, is_deploy
+from app.domain.downgrades import have_order, in_order
 from app.domain.links import tag_page
+from app.domain.rules import groups_of
 from app.domain.settling import Group, Indexes, Member, alerts, deploys
 from app.domain.told import Told
 from app.domain.traces import trace_id
+from app.settings.templates import RenderError
+from app.sinks.sink import Message, Sink
 from app.store import deliveries
 from app.store.deliveries import Link, NewDelivery
 from app.store.engine import Connection, now_ns
@@ -21,7 +25,7 @@ def write_deliveries(
 ) -> None:
     """Write what `members` come to. Raises TakenError."""
     purpose = "deploy" if is_deploy(destination) else "alert"
-    groups = deploys(members, indexes) if purpose == "deploy" else alerts(members)
+    groups = _deploys(connection, fan, destination, members, indexes) if purpose == "deploy" else alerts(members)
     new: list[NewDelivery] = []
     links: list[Link] = []
     for group in groups:
@@ -31,6 +35,16 @@ def write_deliveries(
     deliveries.add(connection, new, links)
 
 
+def _deploys(
+    connection: Connection, fan: Fan, destination: str, members: Sequence[Member], indexes: Indexes
+) -> list[Group]:
+    groups = deploys(members, indexes)
+    if not have_order(groups, fan.rule):
+        return groups
+    told = members[0].told
+    return in_order(groups, fan.rule, deliveries.sent_tags(connection, (destination, told.registry, told.repository)))
+
+
 def new_id() -> str:
     """What the receiver sees as `webhook-id`: the same over all attempts."""
     return f"msg_{uuid.uuid4().hex}"
@@ -38,7 +52,7 @@ def new_id() -> str:
 
 def _delivery(fan: Fan, destination: str, purpose: str, group: Group, now: int) -> NewDelivery:
     first = group.members[0]
-    message = fan.sinks[destination].render([_linked(fan, member) for member in group.members])
+    message, unsendable = _rendered(fan.sinks[destination], [_linked(fan, member) for member in group.members])
     about = first.told if purpose == "deploy" else None
     return NewDelivery(
         id=new_id(),
@@ -46,8 +60,8 @@ def _delivery(fan: Fan, destination: str, purpose: str, group: Group, now: int) 
         purpose=purpose,
         rule=first.rule,
         rule_version=first.rule_version,
-        status=Status.SUPERSEDED if group.superseded else Status.PENDING,
-        reason=group.superseded,
+        status=Status.SUPERSEDED if group.superseded else Status.DEAD if unsendable else Status.PENDING,
+        reason=group.superseded or unsendable,
         content_type=message.content_type,
         body=message.body,
         headers=json.dumps(message.headers) if message.headers else None,
@@ -62,10 +76,19 @@ def _delivery(fan: Fan, destination: str, purpose: str, group: Group, now: int) 
     )
 
 
+def _rendered(sink: Sink, told: Sequence[Told]) -> tuple[Message, str | None]:
+    """The message, and why it can never be sent: a template may fail on values that no sample had."""
+    try:
+        return sink.render(told), None
+    except RenderError as error:
+        return Message("", b""), str(error)
+
+
 def _linked(fan: Fan, member: Member) -> Told:
     told = member.told
     link = tag_page(fan.base_url, told.registry, told.repository, told.tag) if told.tag else None
-    return replace(told, rule=member.rule, link=link)
+    rule = fan.rule(member.rule)
+    return replace(told, rule=member.rule, link=link, groups=groups_of(rule.when, told) if rule else {})
 
 
 def _link(destination: str, delivery_id: str, member: Member) -> Link:

@@ -39,7 +39,7 @@ from app.store.queries.changes import Moment
 from app.store.queries.deliveries import DeliveryStory
 from app.store.queries.digests import DigestStory
 from app.store.queries.moments import MomentFilter
-from app.store.queries.paging import CursorError, Page, Paging, every, line_of
+from app.store.queries.paging import CursorError, Page, Paging, every, line_of, page_of
 from app.store.queries.quarantine import QuarantineLine
 from app.usecases.redeliver import redeliver as send_again
 from app.web import openapi
@@ -265,7 +265,7 @@ def _described() -> Response:
     NoParameters.read()
     description = openapi.Description()
     for path, listing in LISTINGS.items():
-        description.add_list(path, listing.about, listing.parameters, line_of(listing.page))
+        description.add_list(path, listing.about, listing.parameters, page_of(listing.page))
     for path, thing in THINGS.items():
         description.add_thing(path, thing.about, thing.parameters, thing.answer)
     for path, raw in BYTES.items():

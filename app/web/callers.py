@@ -1,15 +1,21 @@
 """Who makes a request: known in one place, for roles, scopes and records."""
 
 import hmac
+import logging
+import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flask import Request, g, session
 
 from app.domain.access import EVERYTHING, AccessScope, Caller, Role
+from app.domain.text import printable
 from app.store.engine import Engine
 from app.store.tokens import Token
 from app.usecases import tokens
+from app.web.failures import Failures
+
+log = logging.getLogger(__name__)
 
 LOOPBACK = Caller("loopback", Role.ADMIN, EVERYTHING)
 ACCESS_TOKEN = Caller("access-token", Role.ADMIN, EVERYTHING)
@@ -45,6 +51,7 @@ class Callers:
 
     engine: Engine
     access_token: str | None
+    failures: Failures = field(default_factory=Failures)
 
     def of(self, asked: Request) -> Caller | None:
         """A shown secret counts before a cookie, and instead of it."""
@@ -69,6 +76,14 @@ class Callers:
         if self.access_token is not None and hmac.compare_digest(_bytes(secret), _bytes(self.access_token)):
             return ACCESS_TOKEN
         return _named(tokens.of_secret(self.engine, secret))
+
+    def refuse(self, asked: Request) -> int:
+        """Count a secret that is nobody's; how many seconds its address has to wait, 0 while it may try again."""
+        address = asked.remote_addr or ""
+        wait_s = self.failures.count(address, time.time_ns())
+        if not wait_s:
+            log.warning("somebody at %s showed a token that does not work here", printable(address or "-"))
+        return wait_s
 
     def signed_in(self) -> Caller | None:
         """Looked up at each request: a token that is revoked or has expired signs out everywhere at once."""

@@ -10,6 +10,7 @@ from app.domain.access import Role
 from app.settings import Settings
 from app.settings.load import is_loopback
 from app.web.callers import Callers
+from app.web.failures import told_to_wait
 from app.web.forms import is_proven
 from app.web.problems import problem
 
@@ -47,7 +48,8 @@ def _identify(callers: Callers) -> AnyResponse | None:
     """Keep who asks, or say what is missing."""
     known = callers.of(request)
     if known is None:
-        return _ask_who()
+        wait_s = callers.refuse(request) if "Authorization" in request.headers else 0
+        return told_to_wait(wait_s) if wait_s else _ask_who()
     needed = _NEEDS.get(request.endpoint or "", Role.READ if request.method in SAFE else Role.ADMIN)
     if not known.role.covers(needed):
         return problem(403, f"this needs a token with the role {needed}; yours has {known.role}", {"role": needed})

@@ -1,8 +1,8 @@
 """The OpenAPI 3.1 description of `/api/v1/`, made of what routes, reads parameters and answers."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import Field, dataclass, field, fields, is_dataclass
 from importlib.metadata import version
 from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from app.domain.exports import MEDIA_TYPES
 from app.domain.plain import plain_name
-from app.store.queries.paging import Page
+from app.store.queries.paging import KeptPage, Page
 
 Schema = dict[str, Any]
 _REF = "#/components/schemas/{model}"
@@ -54,13 +54,9 @@ class Description:
             },
         }
 
-    def add_list(self, path: str, about: str, parameters: type[BaseModel], line: type) -> None:
-        page = {
-            "type": "object",
-            "properties": {"items": {"type": "array", "items": self._schema(line)}, "next": _nullable("string")},
-            "required": ["items", "next"],
-        }
-        content: Schema = {MEDIA_TYPES["json"]: {"schema": page}}
+    def add_list(self, path: str, about: str, parameters: type[BaseModel], page: Any) -> None:
+        """`page`: a kind of Page."""
+        content: Schema = {MEDIA_TYPES["json"]: {"schema": self._schema(page)}}
         for form in ("jsonl", "csv"):
             content[MEDIA_TYPES[form].partition(";")[0]] = {"schema": {"type": "string"}}
         self._add(path, about, self._asked(parameters), content)
@@ -113,13 +109,16 @@ class Description:
             return {"type": "string", "enum": list(get_args(kind))}
         if get_origin(kind) is tuple:
             return {"type": "array", "items": self._schema(get_args(kind)[0])}
-        if get_origin(kind) is Page:
-            return {"type": "object", "properties": {
-                "items": {"type": "array", "items": self._schema(get_args(kind)[0])}, "next": _nullable("string"),
-            }}
+        if get_origin(kind) in (Page, KeptPage):
+            return self._page(get_args(kind)[0], fields(get_origin(kind))[2:])
         if is_dataclass(kind):
             return self._object(kind)
         return _SIMPLE[kind]
+
+    def _page(self, line: type, more: Sequence[Field[Any]]) -> Schema:
+        members = {"items": {"type": "array", "items": self._schema(line)}, "next": _nullable("string")}
+        members |= {plain_name(one.name): self._member(one.name, one.type) for one in more}
+        return {"type": "object", "properties": members, "required": list(members)}
 
     def _object(self, kind: Any) -> Schema:
         hints = get_type_hints(kind)

@@ -26,6 +26,7 @@ from app.domain.exports import Form
 from app.domain.names import parse_pattern
 from app.domain.times import parse_moment
 from app.store.queries.changes import ChangeFilter
+from app.store.queries.conditions import storable_ns
 from app.store.queries.deliveries import DeliveryFilter
 from app.store.queries.diff import DiffFilter
 from app.store.queries.events import EventFilter
@@ -50,7 +51,8 @@ class ParameterError(TagtrailError):
 
 
 def _moment(text: str) -> int:
-    return parse_moment(text, time.time_ns())
+    """One that the database can hold, and that can be shown: a span may lead back before the first year."""
+    return storable_ns(parse_moment(text, time.time_ns()))
 
 
 def _digest(text: str) -> str:
@@ -139,7 +141,7 @@ class _Named(ListParameters):
     tag: Pattern | None = None
 
 
-class _Where(_Named):
+class Where(_Named):
     digest: DigestText | None = None
 
 
@@ -160,7 +162,7 @@ class _KnownNamed(_Named):
         return known_ns
 
 
-class EventParameters(_Where, When):
+class EventParameters(Where, When):
     actor: Word | None = None
     action: Word | None = None
     origin: Word | None = None
@@ -207,7 +209,7 @@ class DiffParameters(_KnownNamed):
         return self.into(DiffFilter)
 
 
-class PullParameters(_Where, When):
+class PullParameters(Where, When):
     actor: Word | None = None
     origin: Word | None = None
     stale: bool = False
@@ -235,7 +237,7 @@ class LiveParameters(_Changes):
         return ChangeFilter(**self.model_dump(exclude={"limit", "cursor", "after"}))
 
 
-class TagParameters(_Where):
+class TagParameters(Where):
     removed: bool = False
 
     def filter(self) -> TagFilter:

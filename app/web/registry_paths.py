@@ -7,13 +7,13 @@ from typing import Literal
 
 from app.domain.names import parse_repository
 
-Kind = Literal["manifest", "blob", "uploads", "upload", "tags"]
+Kind = Literal["catalog", "manifest", "blob", "uploads", "upload", "tags"]
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """`reference` is a tag, a digest or an upload's identifier, not yet parsed; empty for `uploads` and
-    `tags`.
+    `tags`. `catalog` has no repository either.
     """
 
     kind: Kind
@@ -23,15 +23,20 @@ class Route:
 
 def parse(path: str) -> Route | None:
     """None if there is no such endpoint, InvalidNameError if it has no valid repository name before it."""
+    kind: Kind
     match path.split("/"):
+        case ["_catalog"]:
+            return Route("catalog", "")
         case [*name, "tags", "list"]:
-            return Route("tags", parse_repository("/".join(name)))
+            kind, reference = "tags", ""
         case [*name, "blobs", "uploads"] | [*name, "blobs", "uploads", ""]:
-            return Route("uploads", parse_repository("/".join(name)))
-        case [*name, "blobs", "uploads", identifier]:
-            return Route("upload", parse_repository("/".join(name)), identifier)
+            kind, reference = "uploads", ""
+        case [*name, "blobs", "uploads", reference]:
+            kind = "upload"
         case [*name, "manifests", reference] if reference:
-            return Route("manifest", parse_repository("/".join(name)), reference)
-        case [*name, "blobs", digest] if digest:
-            return Route("blob", parse_repository("/".join(name)), digest)
-    return None
+            kind = "manifest"
+        case [*name, "blobs", reference] if reference:
+            kind = "blob"
+        case _:
+            return None
+    return Route(kind, parse_repository("/".join(name)), reference)

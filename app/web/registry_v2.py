@@ -179,12 +179,22 @@ def _delete_manifest(call: _Call) -> Response:
 def _list_tags(call: _Call) -> Response:
     count = registry_headers.page_size(request.args.get("n"))
     tags, more = call.registry.tags(call.repository, request.args.get("last", ""), count)
-    link = f'</v2/{call.repository}/tags/list?last={tags[-1]}&n={count}>; rel="next"' if more else None
-    return _json({"name": call.repository, "tags": list(tags)}, 200, {"Link": link} if link else {})
+    return _page({"name": call.repository, "tags": list(tags)}, more and f"last={tags[-1]}&n={count}")
+
+
+def _list_repositories(call: _Call) -> Response:
+    count = min(registry_headers.page_size(request.args.get("n", "100")) or 0, 1000)
+    names, more = call.registry.repositories(request.args.get("last", ""), count)
+    return _page({"repositories": list(names)}, bool(more and names) and f"last={names[-1]}&n={count}")
+
+
+def _page(found: Any, rest: str | bool) -> Response:
+    return _json(found, 200, {"Link": f'<{request.path}?{rest}>; rel="next"'} if rest else {})
 
 
 _Handler = Callable[[_Call], Response]
 _HANDLERS: Mapping[registry_paths.Kind, Mapping[str, _Handler]] = {
+    "catalog": {"GET": _list_repositories, "HEAD": _list_repositories},
     "manifest": {
         "GET": _get_manifest,
         "HEAD": _get_manifest,

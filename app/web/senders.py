@@ -1,9 +1,6 @@
 """Checking who sends: the proof that an origin's `auth:` asks for, and what those are told who don't give it."""
 
-import ipaddress
 import logging
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -16,6 +13,7 @@ from app.domain.signatures import SigningSecret
 from app.domain.text import printable
 from app.domain.times import SECOND_NS
 from app.settings.proofs import Auth, Basic, Header, Hmac, Oidc
+from app.web.failures import Failures, told_to_wait
 from app.web.problems import problem
 
 log = logging.getLogger(__name__)
@@ -67,42 +65,7 @@ class Refusals:
     def refuse(self, origin: str, proof: str, now_ns: int) -> Response:
         wait_s = self._failures.count(request.remote_addr or "", now_ns)
         if wait_s:
-            return problem(429, "too many failed proofs from this address", headers={"Retry-After": str(wait_s)})
+            return told_to_wait(wait_s)
         log.warning("%s: a sender at %s failed its %s proof", origin, printable(request.remote_addr or "-"), proof)
         challenge = _CHALLENGES.get(proof, _OTHER_CHALLENGE)
         return problem(401, "the secret is missing or wrong", headers={"WWW-Authenticate": challenge})
-
-
-class Failures:
-    """Failed checks by client address: so many are answered as such within a minute that begins with the first."""
-
-    MOST = 20
-    WITHIN_NS = 60 * SECOND_NS
-    ADDRESSES = 4096
-    """More are not remembered: the one that began longest ago is forgotten."""
-
-    def __init__(self) -> None:
-        self._began: OrderedDict[str, tuple[int, int]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def count(self, address: str, now_ns: int) -> int:
-        """Count a failure of `address`; how many seconds it has to wait, 0 while it may go on."""
-        key = _network(address)
-        with self._lock:
-            began_ns, failed = self._began.get(key, (now_ns, 0))
-            if abs(now_ns - began_ns) >= self.WITHIN_NS:  # a clock may be set back
-                self._began.pop(key)
-                began_ns, failed = now_ns, 0
-            self._began[key] = (began_ns, failed + 1)
-            if len(self._began) > self.ADDRESSES:
-                self._began.popitem(last=False)
-        return -((now_ns - began_ns - self.WITHIN_NS) // SECOND_NS) if failed >= self.MOST else 0
-
-
-def _network(address: str) -> str:
-    """Whose `address` it is: a host has a whole /64 of IPv6."""
-    try:
-        parsed = ipaddress.IPv6Address(address)
-    except ValueError:
-        return address
-    return str(parsed.ipv4_mapped or ipaddress.IPv6Network((parsed, 64), strict=False))

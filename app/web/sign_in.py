@@ -26,7 +26,7 @@ def blueprint(callers: Callers) -> Blueprint:
         known = callers.with_secret(request.form.get("token", "").strip())
         then = own_path(request.form.get("next", "/"))
         if known is None:
-            return _page(callers, then, 401, "No token like this one works here: it is mistyped, revoked or expired.")
+            return _refused(callers, then)
         if not known.role.covers(Role.READ):
             return _page(callers, then, 403, f"A token with the role {known.role} opens no pages; it needs read.")
         sign_in(known)
@@ -38,6 +38,15 @@ def blueprint(callers: Callers) -> Blueprint:
         return redirect("/sign-in", 303)
 
     return routes
+
+
+def _refused(callers: Callers, then: str) -> Response:
+    wait_s = callers.refuse(request)
+    if not wait_s:
+        return _page(callers, then, 401, "No token like this one works here: it is mistyped, revoked or expired.")
+    answer = _page(callers, then, 429, f"Too many wrong tokens came from your address; try again in {wait_s} s.")
+    answer.headers["Retry-After"] = str(wait_s)
+    return answer
 
 
 def _page(callers: Callers, then: str, status: int = 200, complaint: str | None = None) -> Response:

@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from builders import HOST, A, B, C, add_delivery, an_event, moment, take_in, try_delivery
 from conftest import missing
-from playwright.sync_api import Browser, Error, sync_playwright
+from playwright.sync_api import Browser, Error, Locator, sync_playwright
 from playwright.sync_api import Page as Tab
 from werkzeug.serving import make_server
 
@@ -35,6 +35,7 @@ ARGUMENTS = [
     "--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-default-apps",
     "--disable-sync", "--no-first-run", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
+TWINS = [f"sha256:abcdef{letter * 58}" for letter in "01"]
 HOSTILE = "<img src=x onerror=alert(1)>\u202e\r\n\x1b"
 LONG = "x" * 200
 TAG = tag_page("", HOST, "shop/web", "stable")
@@ -42,8 +43,22 @@ ADDRESSES = {
     "timeline": "/",
     "filtered": f"/?registry={HOST}&kind=moved",
     "nothing": "/?tag=none",
+    "known": "/?repository=**&known_at=2026-05-11",
+    "moved releases": "/?moved_releases=1",
+    "ask": "/ask",
+    "moments": "/moments?at=2026-05-09T09:47:30Z",
+    "moments then": "/moments?repository=shop/*&known_at=2026-05-11",
+    "known before": "/moments?known_at=2026-01-01",
+    "diff": "/diff?since=2026-05-09T09:47:00Z",
+    "diff asks": "/diff",
+    "no diff": "/diff?since=now",
+    "pulls": "/pulls",
+    "stale pulls": "/pulls?stale=1",
+    "no pulls": "/pulls?tag=none",
+    "digests": "/digests?digest=abcdef",
     "tag": TAG,
     "moment": f"{TAG}&at=2026-05-09T09:47:30Z",
+    "tag known": f"{TAG}&known_at=2026-05-11&at=2026-05-09T09:47:30Z",
     "digest": f"/digests/{A}",
     "repositories": "/repositories",
     "repository": f"/repository?registry={HOST}&repository=shop/web",
@@ -56,7 +71,7 @@ ADDRESSES = {
     "quarantined": "/quarantine/unreadable",
     "deliveries": "/deliveries",
     "delivery": "/deliveries/msg_1",
-    "problem": "/?kind=none",
+    "problem": f"/?kind=none&repository={LONG}",
 }
 ORIGINS = f"""
 origins:
@@ -114,11 +129,16 @@ def site(services: Services) -> Iterator[str]:
         an_event(second=200, tag="old"), an_event(second=210, tag="old", action="delete", digest=None),
         an_event(second=220, tag=HOSTILE, actor=HOSTILE),
         an_event(second=230, repository=LONG, tag="y" * 128, actor="z" * 300, digest=C),
+        *(an_event(second=20 + step, tag="v1.2.3", digest=digest) for step, digest in enumerate(TWINS)),
     )
     take_in(
         services.engine,
         an_event(second=240, action="pull", actor="carol"), an_event(second=250, action="pull", digest=C, actor=LONG),
+        an_event(second=251, action="pull", digest=TWINS[0], tag=None, actor=None, repository=LONG),
+        an_event(second=252, action="pull", digest=f"sha512:{'d' * 128}", useragent=HOSTILE),
     )
+    late = an_event(second=100, digest=B, actor="late")
+    take_in(services.engine, late, received=200_000)
     keep_unread(services.engine, "unreadable", b"{" + HOSTILE.encode() + b"q" * 500)
     keep_unread(services.engine, "too-large", b"x")
     add_delivery(services.engine, "msg_1", 300, body=b"q" * 500, repository=LONG)
@@ -288,6 +308,67 @@ def test_a_user_finds_a_tag_and_looks_back(tab: Tab) -> None:
     assert "bbbbbbbbbbbb since 2026-05-09 09:47:40Z by alice" in " ".join(answer.inner_text().split())
     answer.locator("a.digest").click()
     assert tab.locator("h1").inner_text() == B
+
+
+def asking(tab: Tab, question: str) -> Locator:
+    """The card of a question on the page that has them all."""
+    tab.goto("/")
+    tab.get_by_role("link", name="Ask", exact=True).click()
+    return tab.get_by_role("region", name=question)
+
+
+def test_an_auditor_asks(tab: Tab) -> None:
+    """From the navigation to the answer: by links and forms alone."""
+    card = asking(tab, "What changed between two moments?")
+    card.get_by_role("button").click()
+    assert tab.url.endswith("/ask"), "the first moment must be filled in"
+    card.get_by_role("textbox", name="First moment").fill("2026-05-09T09:47:05Z")
+    card.get_by_role("textbox", name="Repository").fill("shop/*")
+    card.get_by_role("button").click()
+    assert "since=2026-05-09T09" in tab.url
+    assert tab.locator("ol.diff .tag").all_inner_texts()[1:] == [":old", ":stable"]
+    card = asking(tab, "Where did tags point at a moment?")
+    card.get_by_role("textbox", name="Tag").fill("*able")
+    card.get_by_role("textbox", name="At", exact=True).fill("2026-05-09T09:48:25Z")
+    card.get_by_role("textbox", name="As it was known at").fill("2026-05-11")
+    card.get_by_role("button").click()
+    assert "Only what Tagtrail had received by then counts" in tab.locator("p.known").inner_text()
+    assert tab.locator("ol.moments a.digest").inner_text() == "b" * 12
+    card = asking(tab, "Who still pulls what is no longer current?")
+    card.get_by_role("button").click()
+    assert tab.get_by_label("Only what no tag points to").is_checked()
+    tab.locator("ol.pulls a.digest").first.click()
+    assert tab.locator("h1").inner_text() == TWINS[0]
+    card = asking(tab, "Who pushed a digest, who pulls it, and which tags had it?")
+    card.get_by_role("textbox", name="Digest").fill("abcdef1")
+    card.get_by_role("button").click()
+    assert tab.locator("h1").inner_text() == TWINS[1]
+
+
+def test_the_keyboard_asks(browser: Browser, site: str) -> None:
+    opened = browser.new_page(base_url=site)
+    opened.goto("/")
+    tab_to(opened, "Ask")
+    opened.keyboard.press("Enter")
+    opened.wait_for_url("**/ask")
+    field = opened.get_by_role("region", name="What did somebody do?").get_by_label("Who")
+    for _ in range(60):
+        opened.keyboard.press("Tab")
+        if field.evaluate("field => field === document.activeElement"):
+            break
+    opened.keyboard.type("carol")
+    opened.keyboard.press("Enter")
+    opened.wait_for_url("**/actor?name=carol*")
+    assert opened.locator("ol.deeds > li").count() == 1
+    opened.close()
+
+
+def test_a_wrong_question_is_mended_where_it_is_refused(tab: Tab) -> None:
+    tab.goto("/?repository=&known_at=2026-05-11")
+    tab.get_by_label("repository").fill("shop/web")
+    tab.get_by_role("button", name="Ask again").click()
+    assert tab.locator("ol.changes > li").count() > 4
+    assert tab.get_by_label("As it was known at").input_value() == "2026-05-11"
 
 
 def test_details_open_by_themselves_where_they_filter(tab: Tab) -> None:

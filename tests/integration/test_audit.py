@@ -318,6 +318,28 @@ def _drop(connection: Connection, table: Table, row: dict[str, Any]) -> None:
     connection.execute(delete(table).where(*(column == row[column.name] for column in table.primary_key.columns)))
 
 
+@pytest.mark.parametrize(
+    ("damage", "what"),
+    [
+        (delete(schema.repositories), "removed"),
+        (update(schema.repositories).values(first_ns=5), "changed"),
+        (update(schema.repositories).values(first_seq=5), "changed"),
+        (insert(schema.repositories).values(registry="r", repository="forged", first_ns=5, first_seq=1), "added"),
+    ],
+)
+def test_when_a_repository_was_first_told_of_is_compared(told: Engine, damage: Any, what: str) -> None:
+    with reading(told) as connection:
+        before = connection.execute(select(schema.repositories)).all()
+    run(told, lambda connection: connection.execute(damage) and None)
+    (finding,) = found(told)
+    assert finding.startswith("repositories r")
+    assert finding.endswith(what)
+    rebuild(told, "os:alice", lambda _done, _of: None)
+    assert found(told) == []
+    with reading(told) as connection:
+        assert connection.execute(select(schema.repositories)).all() == before
+
+
 def test_a_void_line_is_allowed_and_a_forged_one_is_not(engine: Engine) -> None:
     take_in(engine, *(an_event(id=f"v{second}", digest=digest, second=second) for second, digest in [(0, A), (2, B)]))
     take_in(engine, an_event(id="late", digest=B, second=1))

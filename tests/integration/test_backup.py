@@ -17,7 +17,10 @@ from app.cli import main
 from app.store import schema
 from app.store.engine import make_engine, reading
 from app.store.migrate import check, revisions, upgrade
+from app.usecases.verify import verify
 
+WRITTEN = ("actions", "links", "head")
+"""What an operator's action goes into."""
 HOSTILE = "a\x00\ud800\u202e\r\nc"
 
 
@@ -81,14 +84,23 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 def test_all_of_it_comes_back_in_either_kind_of_database_and_goes_on(
     story: Engine, data: Path, empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    before = rows(story)
     said = run("backup", "kept.tar.gz").output
     assert "tagtrail restore kept.tar.gz" in said
-    before, secret = rows(story), (data / "origins.d" / "prod.secret").read_text()
+    secret = (data / "origins.d" / "prod.secret").read_text()
     _here(monkeypatch, tmp_path / "elsewhere", empty_url)
     run("restore", str(tmp_path / "kept.tar.gz"))
     restored = make_engine(empty_url)
     try:
-        assert rows(restored) == before
+        after = rows(restored)
+        (written,) = (action for action in after["actions"] if action not in before["actions"])
+        assert written[3:5] == ("backup.restore", "kept.tar.gz"), "and nothing else is new"
+        for name in ("actions", "links"):
+            assert [row for row in after[name] if row[0] != written[0]] == before[name]
+        assert {name: after[name] for name in after if name not in WRITTEN} == {
+            name: before[name] for name in before if name not in WRITTEN
+        }
+        assert verify(restored, lambda *_: None).findings == ()
         assert len(before["events"]) == 3
         check(restored)
         take_in(restored, an_event(second=40), received=40)
@@ -146,8 +158,9 @@ def _repacked(source: Path, target: Path, name: str, change: Any) -> None:
     [
         ("audit/events.jsonl", lambda content: content.replace(b"shop/web", b"shop/wob", 1), "not what was packed"),
         ("audit/events.jsonl", lambda content: content[: content.rindex(b"[")], "not what was packed"),
-        ("audit/events.jsonl", lambda content: content + content[: content.index(b"]") + 1], "damaged"),
+        ("audit/events.jsonl", lambda content: content + content[: content.index(b"]") + 1], "not what was packed"),
         ("audit/events.jsonl", lambda content: None, "is missing"),
+        ("journal/journal_head.jsonl", lambda content: content.replace(b"1", b"2", 1), "not what was packed"),
         ("tagtrail.json", lambda content: content[:-5], "damaged"),
         ("tagtrail.json", lambda content: content.replace(b'"format": 1', b'"format": 2'), "format 2"),
         ("tagtrail.json", lambda content: content.replace(b'"revision": "0', b'"revision": "9'), "is newer"),
@@ -163,9 +176,9 @@ def test_what_is_damaged_is_put_nowhere(  # noqa: PLR0917 - fixtures and paramet
     assert why in run("restore", str(tmp_path / "damaged.tar.gz"), status=1).output
     restored = make_engine(url)
     with reading(restored) as connection:
-        tables = connection.dialect.get_table_names(connection)
-        assert "events" not in tables or connection.execute(select(schema.events)).all() == []
+        assert connection.dialect.get_table_names(connection) == []
     restored.dispose()
+    assert [path.name for path in (tmp_path / "elsewhere").rglob("*") if not path.name.startswith("journal.db")] == []
 
 
 @pytest.mark.parametrize("content", [b"", b"no tar", b"\x1f\x8b\x08\x00"])
@@ -185,3 +198,40 @@ def test_a_database_that_is_behind_is_migrated_first(
     old.dispose()
     monkeypatch.setenv("DATABASE_URL", url)
     assert "first: tagtrail migrate" in run("backup", "kept.tar.gz", status=1).output
+
+
+def test_a_backup_does_not_go_where_it_would_be_packed_itself(story: Engine, data: Path) -> None:
+    assert "outside" in run("backup", str(data / "kept.tar.gz"), status=1).output
+    (data / "archive").mkdir()
+    (data / "archive" / ".events-1-2.jsonl.gz.77").write_text("half")
+    run("backup", "kept.tar.gz")
+    with tarfile.open("kept.tar.gz") as tar:
+        assert [name for name in tar.getnames() if "/." in name] == []
+
+
+def test_one_that_was_stopped_can_be_begun_again(
+    story: Engine, data: Path, empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of its transaction is there, but the tables are."""
+    run("backup", "kept.tar.gz")
+    before = rows(story)
+    restored = make_engine(empty_url)
+    upgrade(restored)
+    _here(monkeypatch, tmp_path / "elsewhere", empty_url)
+    run("restore", str(tmp_path / "kept.tar.gz"))
+    after = rows(restored)
+    assert {name: after[name] for name in after if name not in WRITTEN} == {
+        name: before[name] for name in before if name not in WRITTEN
+    }
+    restored.dispose()
+
+
+def test_files_that_are_there_are_not_overwritten(
+    story: Engine, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("backup", "kept.tar.gz")
+    _here(monkeypatch, tmp_path / "elsewhere", f"sqlite:///{tmp_path}/restored.db")
+    (tmp_path / "elsewhere" / "access.token").write_text("another")
+    assert "is there already" in run("restore", str(tmp_path / "kept.tar.gz"), status=1).output
+    (tmp_path / "elsewhere" / "access.token").unlink()
+    run("restore", str(tmp_path / "kept.tar.gz"))

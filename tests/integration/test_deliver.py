@@ -14,7 +14,7 @@ from app.domain.deliveries import Next, Status
 from app.domain.times import SECOND_NS
 from app.outbound import Door
 from app.sinks.sink import Message, Outcome
-from app.store import deliveries
+from app.store import deliveries, due
 from app.store.deliveries import Attempt, Claim
 from app.store.engine import now_ns, reading, writing
 from app.usecases.deliver import LEASE_NS, deliver, no_sink
@@ -153,8 +153,8 @@ def test_what_one_holds_nobody_else_gets_until_the_lease_ends(waiting: Stage) ->
     assert first is not None
     assert claim(waiting, start + LEASE_NS - 1) is None
     with reading(waiting.engine) as connection:
-        assert deliveries.due_destinations(connection, start + LEASE_NS - 1) == set()
-        assert deliveries.due_destinations(connection, start + LEASE_NS) == {DEPLOY}
+        assert due.due_destinations(connection, start + LEASE_NS - 1) == set()
+        assert due.due_destinations(connection, start + LEASE_NS) == {DEPLOY}
     second = claim(waiting, start + LEASE_NS)
     assert second is not None
     assert (second.id, second.body, second.fence) == (first.id, first.body, first.fence + 1)

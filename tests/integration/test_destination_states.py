@@ -13,7 +13,7 @@ from app.domain.times import SECOND_NS
 from app.domain.told import Notice
 from app.outbound import Door, Url
 from app.sinks.slack import Slack
-from app.store import deliveries, schema
+from app.store import due, schema
 from app.store.engine import now_ns, reading, writing
 from app.usecases.deliver import Manners, deliver
 from app.usecases.destinations import disable, enable
@@ -44,9 +44,9 @@ def statuses(stage: Stage) -> list[str]:
     return sorted(row.status for row in stage.deliveries())
 
 
-def due(stage: Stage) -> set[str]:
+def ringing(stage: Stage) -> set[str]:
     with reading(stage.engine) as connection:
-        return deliveries.due_destinations(connection, now_ns(connection))
+        return due.due_destinations(connection, now_ns(connection))
 
 
 def set_state(stage: Stage, **values: object) -> None:
@@ -59,9 +59,9 @@ def test_after_a_failure_one_probe_goes_and_the_others_wait(many: Stage) -> None
     assert many.deliver() == 8, "what goes together"
     assert (state(many).state, state(many).failures) == ("backing off", 1)
     assert many.deliver() == 0
-    assert due(many) == set(), "nobody rings for it meanwhile"
+    assert ringing(many) == set(), "nobody rings for it meanwhile"
     many.wait_out()
-    assert due(many) == {DEPLOY}
+    assert ringing(many) == {DEPLOY}
     assert many.deliver() == 1, "a probe"
     assert state(many).failures == 2
     many.listener.reply(Reply(200))
@@ -94,7 +94,7 @@ def test_patience_that_one_is_asked_for_is_had_with_all(many: Stage) -> None:
     with reading(many.engine) as connection:
         left_s = (state(many).not_before_ns - now_ns(connection)) / SECOND_NS
     assert 110 < left_s <= 120
-    assert due(many) == set()
+    assert ringing(many) == set()
 
 
 def test_who_wants_no_more_is_disabled_and_what_waits_is_kept(many: Stage) -> None:
@@ -103,7 +103,7 @@ def test_who_wants_no_more_is_disabled_and_what_waits_is_kept(many: Stage) -> No
     assert (state(many).state, state(many).reason) == ("disabled", "it wants no more: HTTP 410")
     many.wait_out()
     assert many.deliver() == 0
-    assert due(many) == set()
+    assert ringing(many) == set()
     assert statuses(many) == ["dead"] * 8 + ["pending"] * 4
 
 
@@ -111,7 +111,7 @@ def test_what_waits_too_long_expires(many: Stage) -> None:
     many.listener.reply(Reply(410))
     many.deliver()
     many.change(expires_ns=1)
-    assert due(many) == {DEPLOY}
+    assert ringing(many) == {DEPLOY}
     many.deliver()
     assert statuses(many) == ["dead"] * 12
     assert {row.reason for row in many.deliveries() if row.tries == 0} == {"expired after 0 tries"}

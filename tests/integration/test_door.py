@@ -12,7 +12,7 @@ import pytest
 from listener import Listener, Reply
 from wire import Talk, answering, dribbling, flooding, hanging, read_request, resetting, wire
 
-from app.outbound import Call, Door, Fault, Limits, OutboundError, Url
+from app.outbound import Call, Door, Fault, Limits, OutboundError, Tls, Url
 
 QUICK = Limits(total_s=0.4, connect_s=0.3)
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -365,6 +365,21 @@ def test_a_certificate_of_the_given_authority_is_trusted(certificate: Path) -> N
     local = Names(["127.0.0.1"])
     with wire(answer, serving(certificate)) as server, Door(certificate, local) as door:
         assert door.send(get(f"https://tls.example:{server.port}/")).body == b"ok"
+
+
+def test_a_door_of_its_own_authority_shows_its_certificate_and_trusts_nobody_else(certificate: Path) -> None:
+    answer = answering(OK + b"Content-Length: 2\r\n\r\nok")
+    asking = serving(certificate)
+    asking.verify_mode = ssl.CERT_REQUIRED
+    asking.load_verify_locations(certificate)
+    own = Tls(certificate.read_text(), certificate.read_text())
+    with wire(answer, asking) as server, Door(resolve=Names(["127.0.0.1"]), tls=own) as door:
+        assert door.send(get(f"https://tls.example:{server.port}/")).body == b"ok"
+    with wire(answer, serving(certificate)) as server, Door(resolve=Names(["127.0.0.1"]), tls=Tls()) as door:
+        assert failure(door, get(f"https://tls.example:{server.port}/")).fault is Fault.TLS
+    assert own.context().get_ca_certs()[0]["subject"] == ((("commonName", "tls.example"),),)
+    assert len(own.context().get_ca_certs()) == 1
+    assert "PRIVATE" not in repr(Tls(key="PRIVATE"))
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def walk(engine: Engine, *, tags: list[str], closes_gaps: bool = True) -> bool:
 
     with Listener(answer=answer) as listener, Door() as door:
         means = Means(engine, RemoteRegistry(door, listener.url), Policy(0))
-        return reconcile(Asked(PROD.name, HOST, closes_gaps=closes_gaps), means).complete
+        return reconcile(Asked(PROD.name, HOST, closes_gaps=closes_gaps), means, "os:ann").complete
 
 
 def test_a_whole_walk_closes_the_gap_and_says_so(engine: Engine) -> None:

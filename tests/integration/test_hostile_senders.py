@@ -111,7 +111,7 @@ def test_what_an_origin_ignores_is_not_reconciled(engine: Engine) -> None:
     deaf = Unheard(repositories=("scratch/**",), tags=("dev-*",))
     with Listener(answer=answer) as listener, Door() as door:
         means = Means(engine, RemoteRegistry(door, listener.url), POLICY)
-        walked = reconcile(replace(Asked("prod", "r"), unheard=deaf), means)
+        walked = reconcile(replace(Asked("prod", "r"), unheard=deaf), means, "os:ann")
     assert [(one.repository, one.tag) for one in walked.differences] == [("shop/web", "stable")]
     assert not [path for path in asked if "scratch" in path or "dev-1" in path]
     assert walked.complete
@@ -130,7 +130,7 @@ def test_a_size_that_no_database_holds_is_not_believed(engine: Engine) -> None:
         return Reply(200, {}, b"{}")
 
     with Listener(answer=answer) as listener, Door() as door:
-        walked = reconcile(Asked("prod", "r"), Means(engine, RemoteRegistry(door, listener.url), POLICY))
+        walked = reconcile(Asked("prod", "r"), Means(engine, RemoteRegistry(door, listener.url), POLICY), "os:ann")
     assert len(walked.differences) == 1
 
 
@@ -171,7 +171,7 @@ def test_a_gap_stays_where_a_repository_may_be_unknown(engine: Engine) -> None:
         take_in(engine, told)
     with Listener(answer=answer) as listener, Door() as door:
         means = Means(engine, RemoteRegistry(door, listener.url), POLICY)
-        walked = reconcile(Asked("prod", HOST, closes_gaps=True), means)
+        walked = reconcile(Asked("prod", HOST, closes_gaps=True), means, "os:ann")
     assert (walked.complete, walked.gaps) == (True, [])
     with reading(engine) as connection:
         assert [(gap.after, gap.upto) for gap in heard.gaps(connection)] == [(1, 2)]

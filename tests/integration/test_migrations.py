@@ -14,6 +14,7 @@ from sqlalchemy import Engine, inspect, text
 
 from app.store.engine import make_engine
 from app.store.migrate import check, downgrade, revisions, upgrade
+from app.store.queries.changes import ORDER
 from app.store.schema import metadata
 
 ROOT = Path(__file__).parents[2]
@@ -65,6 +66,16 @@ def test_a_table_that_differs_is_noticed(empty: Engine) -> None:
         connection.execute(text("ALTER TABLE events DROP COLUMN user_agent"))
     with pytest.raises(Exception, match="user_agent"):
         check(empty)
+
+
+def test_what_orders_history_is_compared_by_its_bytes(postgres: Postgres) -> None:
+    """The fold sorts so; a database made with another locale than these tests' would answer questions otherwise."""
+    with postgres.database() as url:
+        engine = make_engine(url)
+        kinds = {column["name"]: column["type"] for column in inspect(engine).get_columns("changes")}
+        ordered = [kinds[column.name] for column in ORDER if column.type.python_type is str]
+        assert [kind.collation for kind in ordered] == ["C", "C"]  # type: ignore[attr-defined]
+        engine.dispose()
 
 
 UPGRADE = """

@@ -24,7 +24,7 @@ from app.store.queries.changes import ChangeFilter
 from app.store.queries.paging import Paging
 from app.usecases.ingest import reject
 from app.web.band import THINNEST, band
-from app.web.shown import actor_address, duration, lines, repository_address
+from app.web.shown import actor_address, duration, lines, query, repository_address
 
 SHOP = f"/repository?registry={quote(HOST, safe='')}&repository=shop%2Fweb"
 HOSTILE = '<script>alert(1)</script>"\'\x00\x1b[31m\u202e\r\nSet-Cookie=x\ud800{{7*7}}'
@@ -122,7 +122,11 @@ def test_filters_are_kept_over_older_pages(client: FlaskClient, engine: Engine) 
 @pytest.mark.parametrize(
     "address",
     ["/?kind=renamed", "/?cursor=xx", "/?colour=red", "/?since=soon", "/digests/abc", "/deliveries?status=x",
-     "/tag?registry=a", "/repository?registry=a", "/actor", "/actor?name=a&since=soon", "/quarantine?reson=a"],
+     "/tag?registry=a", "/repository?registry=a", "/actor", "/actor?name=a&since=soon", "/quarantine?reson=a",
+     "/ask?repository=a", "/pulls?since=soon", "/pulls?cursor=xx", "/pulls?digest=abc", "/pulls?stale=perhaps",
+     "/diff?until=now", "/diff?since=soon", "/diff?since=1d&cursor=xx", "/moments?at=soon", "/moments?known_at=soon",
+     "/moments?cursor=xx", "/moments?repository=*a*b*c*d*e", "/tag?registry=a&repository=*a*b*c*d*e&tag=c",
+     "/digests", "/digests?digest=abc", "/digests?digest=sha256:xyzxyz", "/digests?digest=" + "a" * 65],
 )
 def test_what_can_not_be_asked_is_said_on_a_page(client: FlaskClient, address: str) -> None:
     assert "That did not work" in page(client, address, 400).text
@@ -131,7 +135,7 @@ def test_what_can_not_be_asked_is_said_on_a_page(client: FlaskClient, address: s
 @pytest.mark.parametrize(
     "address",
     ["/digests/" + C, "/deliveries/none", "/tag?registry=a&repository=b&tag=c", "/actor?name=x",
-     "/repository?registry=a&repository=b", "/quarantine/none"],
+     "/repository?registry=a&repository=b", "/quarantine/none", "/digests?digest=" + C, "/digests?digest=cccccc"],
 )
 def test_what_is_not_there(client: FlaskClient, address: str) -> None:
     assert "Not found" in page(client, address, 404).text
@@ -373,7 +377,7 @@ def test_durations(span_ns: int, shown: str) -> None:
 
 def test_hostile_text_is_shown_and_does_nothing(client: FlaskClient, engine: Engine) -> None:
     everywhere = dict.fromkeys(("tag", "actor", "addr", "useragent", "repository", "host"), HOSTILE)
-    take_in(engine, an_event(**everywhere))
+    take_in(engine, an_event(**everywhere), an_event(**everywhere, action="pull"))
     shown = "\\u0000\\u001b[31m\\u202e\\u000d\\u000aSet-Cookie=x\\ud800{{7*7}}"
     stored = HOSTILE.replace("\0", "\\u0000").replace("\ud800", "\\ud800")
     add_delivery(engine, "msg_1", 0, tag=stored, rule=stored)
@@ -381,7 +385,10 @@ def test_hostile_text_is_shown_and_does_nothing(client: FlaskClient, engine: Eng
     addresses = (
         "/", tag_page("", HOST, stored, stored), f"/digests/{A}", "/deliveries", "/deliveries/msg_1",
         repository_address(HOST, stored), actor_address(stored), "/repositories", "/quarantine",
-        f"/quarantine/{entry}",
+        f"/quarantine/{entry}", "/moments", "/moments?known_at=now", "/diff?since=2020-01-01", "/pulls",
+        f"/digests?digest={A[:20]}", "/diff" + query({"since": "2020-01-01", "known_at": "now", "repository": stored}),
+        "/" + query({"known_at": "now", "repository": stored}), "/pulls" + query({"repository": stored}),
+        tag_page("", HOST, stored, stored) + "&known_at=now",
     )
     for address in addresses:
         answer = client.get(address)

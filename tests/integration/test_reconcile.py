@@ -74,7 +74,7 @@ def walk(stage: Stage, fake: tuple[Fake, str]) -> Walk:
 
     def once(pattern: str | None = None, write: bool = True, wait: Callable[[float], None] = lambda _: None) -> Walked:
         means = Means(stage.engine, RemoteRegistry(stage.door, fake[1]), stage.policy, wait=wait)
-        return reconcile(Asked("prod", REGISTRY, pattern, write), means)
+        return reconcile(Asked("prod", REGISTRY, pattern, write), means, "os:ann")
 
     return once
 
@@ -204,7 +204,7 @@ def test_nobody_there_changes_nothing(stage: Stage) -> None:
     with Listener() as listener:
         url = listener.url
     with pytest.raises(OutboundError):
-        reconcile(Asked("prod", REGISTRY), Means(stage.engine, RemoteRegistry(stage.door, url), stage.policy))
+        reconcile(Asked("prod", REGISTRY), Means(stage.engine, RemoteRegistry(stage.door, url), stage.policy), "os:ann")
     assert len(stage.rows("events", "seq")) == 1
 
 

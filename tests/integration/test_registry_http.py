@@ -692,6 +692,34 @@ def test_what_a_crash_left_is_no_tag(shop: Shop, tmp_path: Path) -> None:
     assert shop.call("GET", "tags/list", status=200).json["tags"] == ["empty", "v1"]
 
 
+# The catalog
+
+
+def test_listing_repositories(shop: Shop, tmp_path: Path) -> None:
+    image = shop.push_image(tmp_path / "image", "v1")
+    names = ["shop", "shop-b", "shop/web", "shop/web/a"]
+    for name in names:
+        shop.driver.put_content(f"{paths.manifests(name)}/tags/v1/current/link", str(image.digest).encode())
+    shop.driver.put_content(f"{paths.REPOSITORIES}/only/_uploads/x/startedat", b"")
+    shop.driver.put_content(f"{paths.REPOSITORIES}/Not%20valid/_manifests/x", b"")
+    assert shop.call("GET", "/v2/_catalog", status=200).json == {"repositories": names}
+    found, url = [], "/v2/_catalog?n=2"
+    while url:
+        answer = shop.call("GET", url, status=200)
+        found.append(answer.json["repositories"])
+        link = answer.headers.get("Link")
+        url = link.removesuffix('>; rel="next"').removeprefix("<") if link else ""
+    assert found == [names[:2], names[2:]]
+    assert shop.call("GET", "/v2/_catalog?last=shop/web", status=200).json["repositories"] == ["shop/web/a"]
+    assert shop.call("GET", "/v2/_catalog?n=0", status=200).json["repositories"] == []
+    shop.call("GET", "/v2/_catalog?n=x", status=400)
+    shop.refused("DELETE", "/v2/_catalog", 405, "UNSUPPORTED")
+
+
+def test_an_empty_registry_has_a_catalog(shop: Shop) -> None:
+    assert shop.call("GET", "/v2/_catalog", status=200).json == {"repositories": []}
+
+
 # Everything
 
 
@@ -711,7 +739,7 @@ def test_methods_that_an_endpoint_has_not(shop: Shop, method: str, path: str, al
     assert shop.refused(method, path, 405, "UNSUPPORTED").headers["Allow"] == allow
 
 
-@pytest.mark.parametrize("path", ["/v2/_catalog", f"referrers/{DIGEST}", "x", "manifests/", "tags/list/"])
+@pytest.mark.parametrize("path", [f"referrers/{DIGEST}", "x", "manifests/", "tags/list/"])
 def test_endpoints_that_are_not(shop: Shop, path: str) -> None:
     shop.refused("GET", path, 404, "UNSUPPORTED")
 

@@ -68,9 +68,9 @@ GLOBS = st.lists(st.tuples(PARTS.filter(lambda text: "/" not in text), PARTS).ma
 
 @contextmanager
 def rolled_back(engine: Engine) -> Iterator[Connection]:
-    with engine.connect() as connection, connection.begin() as transaction:
+    with writing(engine) as connection:
         yield connection
-        transaction.rollback()
+        connection.rollback()
 
 
 @examples(max_examples=150)
@@ -179,7 +179,7 @@ def test_a_delivery_is_seen_if_all_that_it_tells_is(engine: Engine) -> None:
     add_delivery(engine, "both", 3)
     add_delivery(engine, "nothing", 4)
     with writing(engine) as connection:
-        link = Link("change-x", "trigger:web", "both", HOST, "secret/vault", "stable", "moved", A, B)
+        link = Link("change-x", "trigger:web", "both", HOST, "secret/vault", "stable", "moved", A, B, "web", "1")
         connection.execute(insert(schema.delivery_changes).values(asdict(link)))
         connection.execute(schema.delivery_changes.delete().where(schema.delivery_changes.c.delivery_id == "nothing"))
         for number, name in enumerate(("inside", "outside", "both")):

@@ -23,7 +23,7 @@ from app.store import schema
 from app.store.engine import reading
 from app.store.origins import all_tallies
 from app.web import receiver
-from app.web.senders import Failures
+from app.web.failures import Failures
 
 SECRET = "n3w-s3cret-of-the-sender"
 OLD = "0ld-s3cret-of-the-sender"

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from acting import ALERT, DEPLOY, Stage, rule
@@ -10,12 +11,17 @@ from builders import A, B
 from listener import Listener
 from sqlalchemy import Engine
 
+from app.domain.fields import NAMES
 from app.domain.settling import Settle
 from app.domain.times import SECOND_NS
-from app.outbound import Door
+from app.outbound import Door, Url
+from app.settings.templates import Template
+from app.sinks.request import Request, Shape
 from app.store import windows
 from app.store.engine import reading, writing
 from app.store.windows import Place, Waiting
+from app.usecases.fan_out import fan_out
+from app.usecases.settle import settle
 
 SETTLED = Settle(2 * SECOND_NS, 30 * SECOND_NS)
 
@@ -112,3 +118,30 @@ def test_the_same_is_not_awaited_twice(stage: Stage) -> None:
         assert windows.waiting_already(connection, [change.id]) == {(change.id, DEPLOY), (change.id, ALERT)}
         with pytest.raises(windows.TakenError):
             windows.join(connection, Place(DEPLOY), [Waiting(change.id, "web", "1")], time.time_ns(), SETTLED)
+
+
+def test_a_step_back_is_refused_and_said_why(stage: Stage) -> None:
+    stage.rules = [rule(deploy=True)]
+    for tag, digest in (("2.1.0", A), ("2.0.9", B)):
+        stage.happen(tag=tag, digest=digest)
+        stage.fan_out()
+        stage.pass_time()
+        stage.settle()
+        stage.deliver()
+    assert [(row.digest, row.status, row.reason) for row in stage.deliveries()] == [
+        (A, "delivered", None), (B, "superseded", "refused: downgrade from 2.1.0"),
+    ]  # fmt: skip
+    assert stage.moves() == [("tag.created", "2.1.0", A)]
+
+
+def test_a_template_that_fails_on_a_change_ends_its_delivery_and_nothing_else(stage: Stage) -> None:
+    shape = Shape(body=Template.parse("{{ actor[99] }}", NAMES))
+    fan = replace(stage.fan, sinks=stage.sinks | {DEPLOY: Request(stage.door, Url.parse(stage.listener.url), shape)})
+    stage.happen()
+    fan_out(stage.engine, fan)
+    stage.pass_time()
+    assert settle(stage.engine, fan, DEPLOY, {}) == settle(stage.engine, fan, ALERT, {}) == 1
+    status = {row.destination: (row.status, row.reason) for row in stage.deliveries()}
+    assert status[ALERT] == ("pending", None)
+    assert status[DEPLOY][0] == "dead"
+    assert status[DEPLOY][1].startswith("the template fails: ")

@@ -19,10 +19,13 @@ from reading_app import client_of
 from sqlalchemy import Engine, update
 
 from app.domain.access import EVERYTHING, AccessScope, Role
+from app.domain.times import SECOND_NS
 from app.store import schema
 from app.store.engine import writing
 from app.usecases import tokens
 from app.usecases.tokens import NewToken
+from app.web import callers
+from app.web.failures import Failures
 from app.web.shown import own_path
 
 HTTP = "web: {token: '${env:PAGES_TOKEN}', require_token: true}"
@@ -248,6 +251,79 @@ def test_a_cookie_ends(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda _self: now + 12 * 3600 + 5)
     assert client.get("/").status_code == 401
     assert isinstance(client.application.session_interface, SecureCookieSessionInterface)
+
+
+# Too many failures
+
+
+class Clock:
+    now_ns = 1_780_000_000 * SECOND_NS
+
+    def time_ns(self) -> int:
+        return self.now_ns
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(callers, "time", made)
+    return made
+
+
+def basic(secret: str) -> str:
+    return f"Basic {base64.b64encode(f'ann:{secret}'.encode()).decode()}"
+
+
+WAYS = ("page", "Bearer", "Basic", "Nonsense")
+
+
+def shown(client: FlaskClient, way: str, secret: str, address: str) -> Any:
+    """What `secret` is answered, given in one of WAYS from `address`."""
+    client.environ_base["REMOTE_ADDR"] = address
+    if way == "page":
+        return enter(client, secret)
+    given = basic(secret) if way == "Basic" else f"{way} {secret}"
+    return client.get("/api/v1/tags", headers={"Authorization": given})
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_failures_are_limited_by_address_over_all_ways(client: FlaskClient, clock: Clock, way: str) -> None:
+    for number in range(Failures.MOST):
+        assert shown(client, WAYS[number % len(WAYS)], "wrong", "192.0.2.1").status_code == 401
+    clock.now_ns += 15 * SECOND_NS
+    answer = shown(client, way, "wrong", "192.0.2.1")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "45")
+    assert "WWW-Authenticate" not in answer.headers
+    assert answer.mimetype == ("text/html" if way == "page" else "application/problem+json")
+    assert shown(client, way, "wrong", "192.0.2.2").status_code == 401
+    clock.now_ns += 45 * SECOND_NS
+    assert shown(client, way, "wrong", "192.0.2.1").status_code == 401
+
+
+def test_who_shows_a_working_token_is_never_told_to_wait(client: FlaskClient, engine: Engine, clock: Clock) -> None:
+    made = tokens.issue(engine, NewToken("reader", Role.READ, EVERYTHING), "os:ann")
+    for _ in range(3 * Failures.MOST):
+        shown(client, "Bearer", "wrong", "192.0.2.1")
+    for secret in (made, "open-sesame"):
+        for way in ("Bearer", "Basic"):
+            assert shown(client, way, secret, "192.0.2.1").status_code == 200
+        assert shown(client, "page", secret, "192.0.2.1").status_code == 303
+        assert client.get("/").status_code == 200, "the session, too"
+    assert shown(client, "page", "wrong", "192.0.2.1").status_code == 429
+
+
+def test_who_shows_nothing_has_not_failed(client: FlaskClient, clock: Clock) -> None:
+    for _ in range(2 * Failures.MOST):
+        assert client.get("/api/v1/tags").status_code == 401
+        assert client.get("/", headers=PAGE).status_code == 303
+    assert shown(client, "Bearer", "wrong", "127.0.0.1").status_code == 401
+
+
+def test_a_failure_is_logged_without_what_was_shown(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+    for way in WAYS:
+        shown(client, way, "nearly-open-sesame", "192.0.2.7")
+    assert caplog.text.count("somebody at 192.0.2.7 showed a token that does not work here") == len(WAYS)
+    assert "nearly-open-sesame" not in caplog.text
 
 
 @pytest.mark.parametrize(

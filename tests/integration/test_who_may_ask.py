@@ -6,6 +6,7 @@ A route that is not in the table has no decision yet, and the test fails.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,8 @@ def _place(repository: str) -> str:
     return f"registry={HOST}&repository={repository}"
 
 
+_addresses = count()
+"""Each its own: an address that fails often is told to wait."""
 NO_DIGEST = f"sha256:{'0' * 64}"
 DECISIONS: Mapping[tuple[str, str], Route] = {
     ("GET", "/static/<path:filename>"): Route("/static/tagtrail.css", None),
@@ -105,6 +108,13 @@ DECISIONS: Mapping[tuple[str, str], Route] = {
         "/api/v1/events/2/raw", Role.READ, "/api/v1/events/1/raw", "/api/v1/events/999/raw"
     ),
     ("GET", "/"): Route("/"),
+    ("GET", "/ask"): Route("/ask"),
+    ("GET", "/moments"): Route("/moments?known_at=now"),
+    ("GET", "/diff"): Route("/diff?since=2026-01-01&known_at=now&repository=**"),
+    ("GET", "/pulls"): Route("/pulls"),
+    ("GET", "/digests"): Route(
+        f"/digests?digest={B[:15]}", Role.READ, f"/digests?digest={C[:15]}", f"/digests?digest={NO_DIGEST[:15]}"
+    ),
     ("GET", "/live"): Route("/live?after=0"),
     ("GET", "/tag"): Route(
         f"/tag?{_tag('shop/web')}&at=now", Role.READ, f"/tag?{_tag('secret/vault')}&at=now",
@@ -265,6 +275,20 @@ def test_a_page_leads_nobody_to_where_his_scope_does_not_reach(house: House) -> 
         assert f'href="{address}"' not in house.ask("GET", "/", "read of the shop").text
 
 
+def test_a_question_asked_in_any_way_stays_in_scope(house: House) -> None:
+    for address in (
+        "/moments", "/diff?since=2026-01-01", "/pulls?stale=1", "/?known_at=now&repository=**", "/?moved_releases=1",
+        f"/tag?{_tag('shop/web')}&known_at=now", f"/digests?digest={B}", f"/pulls?digest={C}", "/pulls?actor=mallory",
+        "/moments?repository=secret/*", "/diff?since=2026-01-01&repository=secret/vault&known_at=now",
+    ):
+        seen = house.ask("GET", address, "read of the shop").text.partition("<main")[2]
+        whole = house.ask("GET", address, "read").text.partition("<main")[2]
+        lines = [re.findall('(?s)<li.*?</li>', text) for text in (seen, whole)]
+        assert not [line for line in lines[0] for secret in SECRETS if secret in line], address
+        assert len(lines[0]) <= len(lines[1])
+    assert "secret/vault" in house.ask("GET", "/pulls", "read").text
+
+
 def test_redelivering_makes_it_due(house: House) -> None:
     with writing(house.engine) as connection:
         connection.execute(update(schema.deliveries).values(next_attempt_ns=None, status="dead"))
@@ -311,7 +335,8 @@ def test_no_secret_is_kept_and_the_last_use_is_written_once_an_hour(house: House
 @given(st.text(st.characters(max_codepoint=255, exclude_characters="\r\n\x00"), max_size=60), st.booleans())
 def test_no_made_up_secret_opens_anything(house: House, secret: str, prefixed: bool) -> None:
     headers = {"Authorization": f"Bearer {tokens.PREFIX if prefixed else ''}{secret}"}
-    assert house.client.get("/api/v1/tags", headers=headers).status_code == 401
+    elsewhere = {"REMOTE_ADDR": f"192.0.2.{next(_addresses)}"}
+    assert house.client.get("/api/v1/tags", headers=headers, environ_overrides=elsewhere).status_code == 401
 
 
 def test_the_access_token_is_compared_in_constant_time(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

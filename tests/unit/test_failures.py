@@ -3,7 +3,7 @@
 import threading
 
 from app.domain.times import SECOND_NS
-from app.web.senders import Failures
+from app.web.failures import Failures
 
 NOW = 1_780_000_000 * SECOND_NS
 

@@ -1,6 +1,5 @@
 """What operators did, as people look it up: it may name anything, so scopes don't reach here."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from app.domain.access import AccessScope
+from app.store.actions import read
 from app.store.queries.conditions import equal, within
 from app.store.queries.paging import AnyRow, Key, Page, Paging, fetch
 from app.store.schema import actions
@@ -48,4 +48,4 @@ def page(connection: Connection, scope: AccessScope, asked: ActionFilter, paging
 
 
 def _line(row: AnyRow) -> ActionLine:
-    return ActionLine(row.seq, row.time_ns, row.actor, row.verb, row.subject, json.loads(row.detail))
+    return ActionLine(row.seq, row.time_ns, row.actor, row.verb, row.subject, read(row.detail))

@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from app.domain.access import AccessScope, Glob
 from app.domain.names import is_pattern
-from app.domain.rules import glob_expression
+from app.domain.patterns import glob_expression
 from app.domain.text import storable
 from app.store.queries.paging import AnyRow, Key, Page, Paging, fetch, fetch_from, fetch_some
 from app.store.schema import changes, events, repositories

@@ -9,7 +9,7 @@ from app.domain.access import AccessScope
 from app.domain.text import storable
 from app.store.queries.conditions import equal, in_scope, within
 from app.store.queries.paging import AnyRow, Key, Page, Paging, fetch
-from app.store.schema import attempts, deliveries, delivery_changes
+from app.store.schema import attempts, deliveries, delivery_changes, rule_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +69,16 @@ class DeliveryLine:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryStory:
-    """A delivery with the bytes that every attempt sends, and its attempts in their order."""
+    """A delivery with the bytes that every attempt sends, its attempts in their order, and the rule as it was written.
+
+    `rule_text` is None for one of before rules were kept.
+    """
 
     delivery: DeliveryLine
     content_type: str
     body: bytes
     attempts: tuple[AttemptLine, ...]
+    rule_text: str | None
 
 
 KEY = Key((deliveries.c.made_ns, deliveries.c.id))
@@ -96,15 +100,17 @@ def page(connection: Connection, scope: AccessScope, asked: DeliveryFilter, pagi
 
 
 def one(connection: Connection, scope: AccessScope, identity: str) -> DeliveryStory | None:
-    query = select(*_COLUMNS, deliveries.c.content_type, deliveries.c.body).where(
-        deliveries.c.id == storable(identity), *_all_told_in(scope)
+    query = (
+        select(*_COLUMNS, deliveries.c.content_type, deliveries.c.body, rule_texts.c.text)
+        .outerjoin(rule_texts, rule_texts.c.version == deliveries.c.rule_version)
+        .where(deliveries.c.id == storable(identity), *_all_told_in(scope))
     )
     row = connection.execute(query).one_or_none()
     if row is None:
         return None
     tries = select(*(attempts.c[name] for name in _ATTEMPT)).where(attempts.c.delivery_id == row.id)
     tried = tuple(_attempt(found) for found in connection.execute(tries.order_by(attempts.c.fence)))
-    return DeliveryStory(_lines(connection, [row])[0], row.content_type, row.body, tried)
+    return DeliveryStory(_lines(connection, [row])[0], row.content_type, row.body, tried, row.text)
 
 
 def _all_told_in(scope: AccessScope) -> list[ColumnElement[bool]]:

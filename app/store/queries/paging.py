@@ -46,6 +46,13 @@ class Page(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class KeptPage(Page[T]):
+    """Of what is not kept for ever: what happened since `complete_since_ns` is all there. None: nothing has gone."""
+
+    complete_since_ns: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Key:
     """The columns that order a list and tell its rows apart; none is ever NULL."""
 
@@ -146,9 +153,14 @@ def every(engine: Engine, ask: Callable[[Connection, Paging], Page[T]], paging: 
             return
 
 
+def page_of(page: Callable[..., Page[Any]]) -> Any:
+    """What a list's function declares to return: `Page[Line]`, or another kind of page."""
+    return get_type_hints(page)["return"]
+
+
 def line_of(page: Callable[..., Page[Any]]) -> type:
-    """What a list is made of, as its function declares: `-> Page[Line]`."""
-    (line,) = get_args(get_type_hints(page)["return"])
+    """What a list is made of."""
+    (line,) = get_args(page_of(page))
     return cast(type, line)
 
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, and_, exists, literal_column, select
 
 from app.domain.access import AccessScope
+from app.store import retention
 from app.store.queries.conditions import equal, fetch_told, in_repository, in_scope, named, within
 from app.store.queries.events import KEY
-from app.store.queries.paging import AnyRow, Page, Paging, fetch_some
+from app.store.queries.paging import AnyRow, KeptPage, Page, Paging, fetch_some
 from app.store.schema import changes, events, tags
 
 
@@ -51,8 +52,13 @@ _PULL: ColumnElement[str] = literal_column("'pull'")
 """Said to the letter, or no index of pulls alone may lead to them."""
 
 
-def page(connection: Connection, scope: AccessScope, asked: PullFilter, paging: Paging) -> Page[PullLine]:
+def page(connection: Connection, scope: AccessScope, asked: PullFilter, paging: Paging) -> KeptPage[PullLine]:
     """Pulls, newest first. A page of stale ones may be short and have a next. Raises CursorError."""
+    found = _page(connection, scope, asked, paging)
+    return KeptPage(found.items, found.next, retention.kept_since(connection, "pull"))
+
+
+def _page(connection: Connection, scope: AccessScope, asked: PullFilter, paging: Paging) -> Page[PullLine]:
     query = select(*(events.c[name] for name in _NAMES)).where(
         events.c.action == _PULL,
         *named(events.c.tag, asked.tag),

@@ -3,7 +3,7 @@
 from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, Table, Text, UniqueConstraint, text
 
 from app.store.dialect import RELEASES
-from app.store.schema.base import Big, metadata
+from app.store.schema.base import Big, InBytes, metadata
 
 head = Table(
     "head",
@@ -40,8 +40,8 @@ events = Table(
     "events",
     metadata,
     Column("seq", Big, primary_key=True, autoincrement=False),
-    Column("origin", Text, nullable=False),
-    Column("event_id", Text, nullable=False),
+    Column("origin", InBytes, nullable=False),
+    Column("event_id", InBytes, nullable=False),
     Column("action", Text, nullable=False),
     Column("scope", Text),
     Column("registry", Text, nullable=False),
@@ -142,8 +142,8 @@ changes = Table(
     Column("after", Text, nullable=False),
     Column("time_ns", Big, nullable=False),
     Column("sequence", Big, nullable=False),
-    Column("event_id", Text, nullable=False),
-    Column("origin", Text, nullable=False),
+    Column("event_id", InBytes, nullable=False),
+    Column("origin", InBytes, nullable=False),
     Column("actor", Text),
     Column("provenance", Text, nullable=False),
     Column("voided_by", Text),

@@ -1,6 +1,6 @@
 """What all tables share."""
 
-from sqlalchemy import BigInteger, Integer, MetaData
+from sqlalchemy import BigInteger, Integer, MetaData, Text
 
 metadata = MetaData(
     naming_convention={
@@ -13,3 +13,6 @@ metadata = MetaData(
 
 Big = BigInteger().with_variant(Integer, "sqlite")
 """SQLite has 64-bit integers under one name, and only INTEGER PRIMARY KEY is its row id."""
+
+InBytes = Text().with_variant(Text(collation="C"), "postgresql")
+"""Text in the order of its bytes, as history is folded in: PostgreSQL sorts in the language of its database else."""

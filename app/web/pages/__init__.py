@@ -11,14 +11,33 @@ from app.bootstrap import Services
 from app.domain.access import LimitedScopeError
 from app.domain.errors import TagtrailError
 from app.store.engine import UnavailableError
-from app.web.pages import actor, deliveries, digest, origins, quarantine, repositories, repository, tag, timeline
+from app.web.pages import (
+    actor,
+    ask,
+    deliveries,
+    diff,
+    digest,
+    moments,
+    origins,
+    pulls,
+    quarantine,
+    repositories,
+    repository,
+    tag,
+    timeline,
+)
 from app.web.shown import equip
 
 LOOKING: Mapping[str, tuple[str, Callable[..., ResponseReturnValue]]] = {
     "/": ("timeline", timeline.page),
+    "/ask": ("ask", ask.page),
+    "/moments": ("moments", moments.page),
+    "/diff": ("diff", diff.page),
+    "/pulls": ("pulls", pulls.page),
     "/repositories": ("repositories", repositories.page),
     "/repository": ("repository", repository.page),
     "/tag": ("tag", tag.page),
+    "/digests": ("digest_search", digest.find),
     "/digests/<path:digest>": ("digest", digest.page),
     "/actor": ("actor", actor.page),
     "/deliveries": ("delivery_list", deliveries.page),

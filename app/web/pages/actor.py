@@ -8,24 +8,18 @@ from app.store.queries import activity
 from app.store.queries.events import EventFilter
 from app.web.callers import scope
 from app.web.pages.lists import given, links
-from app.web.parameters import ListParameters, Pattern, When, Word
+from app.web.parameters import When, Where, Word
 
 ACTIONS = ("push", "pull", "mount", "delete")
 
 
-class Asked(ListParameters, When):
+class Asked(Where, When):
     name: Word
-    repository: Pattern | None = None
     action: Word | None = None
+    origin: Word | None = None
 
     def filter(self) -> EventFilter:
-        return EventFilter(
-            repository=self.repository,
-            actor=self.name,
-            action=self.action,
-            since_ns=self.since_ns,
-            until_ns=self.until_ns,
-        )
+        return EventFilter(actor=self.name, **self.model_dump(exclude={"name", "limit", "cursor"}))
 
 
 def page(services: Services) -> str:
@@ -35,4 +29,6 @@ def page(services: Services) -> str:
     filtered = given().keys() - {"name", "limit"}
     if not (found.items or filtered or asked.cursor):
         abort(404, "nobody of this name has done anything here")
-    return render_template("actor.html", name=asked.name, deeds=found.items, actions=ACTIONS, **links(found))
+    leads = links(found)
+    leads["whole"]["actor"] = leads["whole"].pop("name")
+    return render_template("actor.html", name=asked.name, deeds=found.items, actions=ACTIONS, **leads)

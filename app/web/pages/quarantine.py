@@ -3,7 +3,7 @@
 from flask import abort, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
-from app.bootstrap import Services, policy
+from app.bootstrap import Services
 from app.domain.access import Role
 from app.store.engine import reading
 from app.store.queries import quarantine
@@ -22,7 +22,7 @@ def page(services: Services) -> str:
     asked = QuarantineParameters.read(blank_is_absent=True)
     with reading(services.engine) as connection:
         found = quarantine.page(connection, scope(), asked.filter(), asked.paging)
-    return render_template("quarantine.html", lines=found.items, reasons=REASONS, **links(found))
+    return render_template("quarantine.html", asked=asked, lines=found.items, reasons=REASONS, **links(found))
 
 
 def one(services: Services, identity: str) -> str:
@@ -35,7 +35,7 @@ def retry(services: Services, identity: str) -> Response | tuple[str, int]:
     entry, body = _found(services, identity)
     configured = services.settings.origin(entry.origin)
     origin = configured[0] if configured else None
-    retried = retry_quarantine.retry(services.engine, entry.id, origin, policy(services.settings), caller().name)
+    retried = retry_quarantine.retry(services.engine, entry.id, origin, services.policy(), caller().name)
     if retried.why:
         return _shown(entry, body, retried.why), 422
     return redirect(url_for("pages.quarantined", identity=entry.id), 303)

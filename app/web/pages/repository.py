@@ -39,6 +39,7 @@ def page(services: Services) -> str:
         latest = changes.page(connection, scope(), of_it, Paging(MOST_ON_A_PAGE)).items
     return render_template(
         "repository.html",
+        asked=asked,
         seen=seen,
         tags=present.items,
         latest=latest[:LATEST],

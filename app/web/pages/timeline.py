@@ -1,4 +1,4 @@
-"""`/`: the newest changes of all, or of those that are asked for."""
+"""`/`: the newest changes of all, or of those that are asked for; as they are known, or were."""
 
 from flask import render_template
 
@@ -20,11 +20,12 @@ def page(services: Services) -> str:
         found = history.page(connection, scope(), asked.filter(), asked.paging)
     return render_template(
         "timeline.html",
+        asked=asked,
         lines=found.items,
         live=None if asked.cursor or asked.until_ns or asked.known_ns else _live(seq),
         kinds=[kind.value for kind in Kind if kind is not Kind.VOID],
         push_to=services.settings.public_url.partition("://")[2] if services.registry else None,
-        **links(found),
+        **links(found, known_at=asked.known_ns),
     )
 
 

@@ -1,0 +1,181 @@
+"""What rules would have done with a history: fan-out, settle windows, orders, by the same functions; nothing is sent.
+
+Changes are taken in the order and at the times of history, as if each had come when it happened: no change is late or
+too old, every registry confirms, and every destination answers.
+"""
+
+import heapq
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from app.domain.deliveries import is_deploy
+from app.domain.fan_out import MOVED_ON, PENDING
+from app.domain.openings import opens_at
+from app.domain.rules import Rule, differs, first_of_each, misplaced, order_of, refusal
+from app.domain.settling import Group, Indexes, Member, Settle, alerts, deploys
+from app.domain.told import Told
+
+MOST_EXAMPLES = 3
+"""Messages that are shown of each rule and destination."""
+_Tag = tuple[str, str, str | None]
+_Place = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A message that would have been sent, or why not."""
+
+    time_ns: int
+    registry: str
+    repository: str
+    tags: tuple[str | None, ...]
+    digest: str
+    outcome: str
+
+
+@dataclass(slots=True)
+class Sent:
+    """What a rule would have sent to a destination.
+
+    `changes` that it would have been told of, in `deliveries` that go at once and others that are `held` first by the
+    rule's windows, pause or approval; `superseded` and `refused` ones never go.
+    """
+
+    changes: int = 0
+    deliveries: int = 0
+    held: int = 0
+    superseded: int = 0
+    refused: int = 0
+    examples: list[Example] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Window:
+    opened_ns: int
+    closes_ns: int
+    members: list[Member]
+
+
+@dataclass(slots=True)
+class Simulation:
+    """Take changes in their order, then `end`.
+
+    `matched` counts changes by rule; `sent` is by rule and destination.
+    """
+
+    rules: Sequence[Rule]
+    settle: Mapping[str, Settle]
+    indexes: Indexes
+    changes: int = 0
+    unmatched: int = 0
+    matched: dict[str, int] = field(default_factory=dict)
+    sent: dict[tuple[str, str], Sent] = field(default_factory=dict)
+    _placed: dict[tuple[_Tag, str], tuple[Rule, ...]] = field(default_factory=dict)
+    _present: dict[_Tag, str] = field(default_factory=dict)
+    _windows: dict[_Place, _Window] = field(default_factory=dict)
+    _closing: list[tuple[int, _Place]] = field(default_factory=list)
+    _last: dict[_Place, str] = field(default_factory=dict)
+    _by_name: dict[str, Rule] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._by_name = {rule.name: rule for rule in self.rules}
+
+    def take(self, told: Told) -> None:
+        self._close_until(told.time_ns)
+        self.changes += 1
+        self._present[_tag(told)] = told.change_id
+        matching = [rule for rule in self._candidates(told) if differs(rule.when, told) is None]
+        self.unmatched += not matching
+        for rule in matching:
+            self.matched[rule.name] = self.matched.get(rule.name, 0) + 1
+        for destination, rule in first_of_each(matching).items():
+            self._send_on(destination, Member(told.change_id, told, rule.name, rule.version, PENDING))
+
+    def end(self) -> None:
+        """Nothing more comes: every window closes."""
+        self._close_until(None)
+
+    def _candidates(self, told: Told) -> tuple[Rule, ...]:
+        """The rules whose place holds: that is asked once for each place, not for each change."""
+        key = (_tag(told), told.origin)
+        if key not in self._placed:
+            self._placed[key] = tuple(rule for rule in self.rules if misplaced(rule.when, told) is None)
+        return self._placed[key]
+
+    def _send_on(self, destination: str, member: Member) -> None:
+        told, settle = member.told, self.settle.get(destination, Settle())
+        self._of(member.rule, destination).changes += 1
+        deploy = is_deploy(destination)
+        place = (destination, told.registry, told.repository) if deploy else (destination, "", "")
+        if not settle.after_ns:
+            self._write(place, [member], told.time_ns)
+            return
+        window = self._windows.get(place)
+        if window is None:
+            window = self._windows[place] = _Window(told.time_ns, 0, [])
+        window.members.append(member)
+        window.closes_ns = min(told.time_ns + settle.after_ns, window.opened_ns + settle.most_ns)
+        heapq.heappush(self._closing, (window.closes_ns, place))
+
+    def _close_until(self, now_ns: int | None) -> None:
+        while self._closing and (now_ns is None or self._closing[0][0] <= now_ns):
+            closes_ns, place = heapq.heappop(self._closing)
+            window = self._windows.get(place)
+            if window is not None and window.closes_ns == closes_ns:
+                del self._windows[place]
+                self._write(place, [self._as_it_is_now(one) for one in window.members], closes_ns)
+
+    def _as_it_is_now(self, member: Member) -> Member:
+        told = member.told
+        if self._present[_tag(told)] == member.subject:
+            return member
+        return Member(member.subject, told, member.rule, member.rule_version, MOVED_ON)
+
+    def _write(self, place: _Place, members: Sequence[Member], now_ns: int) -> None:
+        deploy = is_deploy(place[0])
+        for group in deploys(members, self.indexes) if deploy else alerts(members):
+            rule = self._by_name[group.members[0].rule]
+            refused = self._refused(place, rule, group) if deploy and not group.superseded else None
+            self._count(place[0], rule, group, (refused, now_ns))
+
+    def _refused(self, place: _Place, rule: Rule, group: Group) -> str | None:
+        """Why the newest tag of a deploy may not follow the last that was sent; remembers it where it may."""
+        tags = [one.told.tag for one in group.members if one.told.tag and order_of(rule.when, one.told.tag) is not None]
+        if not tags:
+            return None
+        newest = max(tags, key=lambda tag: order_of(rule.when, tag))
+        why = None if rule.allow_downgrade else refusal(rule.when, newest, self._last.get(place))
+        if why is None:
+            self._last[place] = newest
+        return why
+
+    def _count(self, destination: str, rule: Rule, group: Group, found: tuple[str | None, int]) -> None:
+        (refused, now_ns), counted = found, self._of(rule.name, destination)
+        held = rule.paused or rule.approve_ns is not None or opens_at(rule.windows, now_ns) > now_ns
+        if group.superseded:
+            counted.superseded += 1
+        elif refused:
+            counted.refused += 1
+        elif held:
+            counted.held += 1
+        else:
+            counted.deliveries += 1
+        if len(counted.examples) < MOST_EXAMPLES:
+            outcome = group.superseded or refused or ("held" if held else "sent")
+            counted.examples.append(_example(group, now_ns, outcome))
+
+    def _of(self, rule: str, destination: str) -> Sent:
+        found = self.sent.get((rule, destination))
+        if found is None:
+            found = self.sent[rule, destination] = Sent()
+        return found
+
+
+def _tag(told: Told) -> _Tag:
+    return told.registry, told.repository, told.tag
+
+
+def _example(group: Group, now_ns: int, outcome: str) -> Example:
+    told = group.members[0].told
+    tags = tuple(one.told.tag for one in group.members[:10])
+    return Example(now_ns, told.registry, told.repository, tags, told.after, outcome)

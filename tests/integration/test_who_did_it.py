@@ -1,0 +1,282 @@
+"""Every command and every route: whether it changes anything, and that the log of actions then says who did.
+
+One that is not in the tables has no decision yet, and the test fails; so does one that is in the wrong table.
+"""
+
+import json
+import os
+import pwd
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from builders import B, add_delivery, an_event, envelope, moment, take_in
+from click.testing import CliRunner
+from flask.testing import FlaskClient
+from listener import Heard, Listener, Reply
+from reading_app import client_of
+from sqlalchemy import Engine, select
+
+from app.cli import COMMANDS, main
+from app.domain.access import EVERYTHING, Role
+from app.domain.digests import Digest
+from app.envelopes import Received
+from app.store import quarantine, rule_texts, schema
+from app.store.engine import reading, writing
+from app.store.migrate import downgrade
+from app.usecases import tokens
+from app.usecases.ingest import reject
+from app.usecases.tokens import NewToken
+
+ME = f"os:{pwd.getpwuid(os.getuid()).pw_name}"
+REGISTRY = "registry.example:5000"
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """How it is called so that it changes something, and what the log calls that. `status`: 1 where half was done."""
+
+    call: str
+    verb: str
+    status: int = 0
+
+
+ACTS: Mapping[str, Act] = {
+    "redeliver": Act("msg_1", "delivery.redeliver"),
+    "reconcile": Act("prod", "origin.reconcile"),
+    "quarantine retry": Act("KEPT", "quarantine.retry"),
+    "origin add": Act("fresh --registry fresh.example", "origin.add"),
+    "origin remove": Act("old", "origin.remove"),
+    "origin doctor": Act("old", "origin.doctor", 1),
+    "token add": Act("bob --role read", "token.add"),
+    "token revoke": Act("ann", "token.revoke"),
+    "archive cut": Act("", "events.cut"),
+    "archive import": Act("data/archive/events-3-3.jsonl.gz", "events.restored"),
+    "audit key": Act("", "audit.key"),
+    "audit rebuild": Act("", "audit.rebuild"),
+    "backup": Act("kept.tar.gz", "backup.make"),
+    "migrate": Act("", "database.migrate"),
+    "restore": Act("kept.tar.gz", "backup.restore"),
+}
+LOOKS: Mapping[str, str] = {
+    "history": "shop/web:stable",
+    "who": B,
+    "activity": "alice",
+    "diff": "--since 2026-01-01",
+    "moved-releases": "",
+    "pulls": "--stale",
+    "repositories": "",
+    "events": "",
+    "deliveries": "",
+    "quarantine list": "",
+    "quarantine show": "KEPT",
+    "origin list": "",
+    "origin show": "old",
+    "token list": "",
+    "rules check": "",
+    "rules explain": f"{REGISTRY}/shop/web:stable",
+    "rules show": "0123456789ab",
+    "rules simulate": "--since 2026-01-01",
+    "trigger show": "web",
+    "archive list": "",
+    "audit verify": "",
+    "audit checkpoint": "",
+    "audit verify-checkpoint": "",
+    "audit log": "",
+}
+DRY = ("reconcile prod --dry-run", "archive cut --dry-run", "audit rebuild --dry-run")
+"""What changes something otherwise."""
+RUNS = {"up", "demo", "web", "worker", "relay"}
+"""Start processes, which write down with which configuration; a demo has a folder of its own."""
+
+
+def leaves(command: click.Command, name: str = "") -> Iterator[str]:
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for below in command.list_commands(context):
+            found = command.get_command(context, below)
+            assert found is not None
+            yield from leaves(found, f"{name} {below}".strip())
+    else:
+        yield name
+
+
+def test_every_command_has_a_decision() -> None:
+    found = list(leaves(main))
+    assert sorted(found) == sorted([*ACTS, *LOOKS, *RUNS])
+    assert len(found) > len(COMMANDS)
+
+
+# What there is to change
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    engine: Engine
+    folder: Path
+    kept: str
+
+    def run(self, called: str, status: int | None = 0) -> str:
+        done = CliRunner().invoke(main, called.replace("KEPT", self.kept).split())
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+        assert status is None or done.exit_code == status, done.output
+        return done.output
+
+    def rows(self) -> dict[str, list[tuple[Any, ...]]]:
+        with reading(self.engine) as connection:
+            return {
+                table.name: sorted((tuple(row) for row in connection.execute(select(table))), key=repr)
+                for table in schema.metadata.sorted_tables
+            }
+
+    def files(self) -> dict[str, bytes]:
+        return {str(path): path.read_bytes() for path in (self.folder / "data").rglob("*") if path.is_file()}
+
+    def log(self) -> list[tuple[str, str]]:
+        """(who, what) of every action."""
+        with reading(self.engine) as connection:
+            query = select(schema.actions.c.actor, schema.actions.c.verb).order_by(schema.actions.c.seq)
+            return [tuple(row) for row in connection.execute(query)]
+
+
+def registry(heard: Heard) -> Reply:
+    """Has `shop/web:stable` at B, and nothing else."""
+    if heard.path.startswith("/v2/_catalog"):
+        return Reply(200, {}, b'{"repositories": ["shop/web"]}')
+    if "/tags/list" in heard.path:
+        return Reply(200, {}, b'{"name": "shop/web", "tags": ["stable"]}')
+    if "/manifests/" in heard.path:
+        kind = "application/vnd.oci.image.manifest.v1+json"
+        return Reply(200, {"Docker-Content-Digest": B, "Content-Type": kind, "Content-Length": "2"})
+    return Reply()
+
+
+@pytest.fixture
+def house(engine: Engine, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    """Something for each command to do, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("TAGTRAIL_CONFIG", "REDIS_URL", "TAGTRAIL_HOST", "TAGTRAIL_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TAGTRAIL_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("PROD_SECRET", "s3cret")
+    take_in(engine, an_event(), an_event(second=1, digest=B), an_event(second=2, action="pull"), received=3)
+    add_delivery(engine, "msg_1")
+    entry = reject("prod", Received(envelope(an_event(second=9))), moment(10), ("unreadable", "by an older version"))
+    with writing(engine) as connection:
+        quarantine.add(connection, [entry])
+        rule_texts.keep(connection, {"0123456789ab": "name: web"})
+    tokens.issue(engine, NewToken("ann", Role.READ, EVERYTHING), "os:setup")
+    with Listener(answer=registry) as listener:
+        (tmp_path / "tagtrail.yml").write_text(json.dumps({
+            "origins": {"prod": {
+                "kind": "distribution", "registries": [REGISTRY], "auth": {"bearer": "${env:PROD_SECRET}"},
+            }},
+            "registries": {REGISTRY: {"url": listener.url}},
+            "keep": {"pull": "1s"},
+            "triggers": {"web": {"kind": "webhook", "url": listener.url}},
+        }))
+        made = House(engine, tmp_path, entry.id)
+        made.run("origin add old --registry old.example")
+        yield made
+
+
+def prepared(house: House, name: str, monkeypatch: pytest.MonkeyPatch) -> House:
+    """The house as the command needs it; for a restore, an empty one beside it."""
+    if name.startswith("archive"):
+        house.run("audit key")
+    if name == "archive import":
+        house.run("archive cut")
+    if name == "audit rebuild":
+        with writing(house.engine) as connection:
+            connection.execute(schema.tags.update().values(digest=str(Digest.of(b"forged"))))
+    if name == "migrate":
+        downgrade(house.engine, "-1")
+    if name in ("backup", "restore"):
+        house.run("migrate")  # makes the journal, too
+    if name == "restore":
+        house.run("backup kept.tar.gz")
+        monkeypatch.setenv("DATABASE_URL", f"sqlite:///{house.folder}/restored.db")
+        monkeypatch.setenv("TAGTRAIL_DATA", str(house.folder / "restored"))
+    return house
+
+
+@pytest.mark.parametrize("name", ACTS)
+def test_who_changes_something_is_in_the_log(
+    house: House, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    act = ACTS[name]
+    prepared(house, name, monkeypatch)
+    before = [] if name in ("migrate", "restore") else house.log()
+    house.run(f"{name} {act.call}", act.status)
+    if name == "restore":
+        found = json.loads(house.run("audit log --json"))
+        assert (found[0]["actor"], found[0]["verb"]) == (ME, act.verb)
+        return
+    assert (ME, act.verb) in house.log()[len(before):]
+
+
+@pytest.mark.parametrize("called", [*(f"{name} {how}" for name, how in LOOKS.items()), *DRY])
+def test_who_only_looks_changes_nothing(house: House, called: str) -> None:
+    house.run("audit key")
+    house.run("audit checkpoint --out signed.jsonl")
+    if called.startswith("audit verify-checkpoint"):
+        called += f"signed.jsonl --public {house.run('audit key').strip()}"
+    before = house.rows(), house.files()
+    house.run(called)
+    assert (house.rows(), house.files()) == before
+
+
+# The same over HTTP
+
+ROUTES: Mapping[tuple[str, str], Act] = {
+    ("POST", "/api/v1/deliveries/<identity>/redeliver"): Act(
+        "/api/v1/deliveries/msg_1/redeliver", "delivery.redeliver"
+    ),
+    ("POST", "/deliveries/<identity>/redeliver"): Act("/deliveries/msg_1/redeliver", "delivery.redeliver"),
+    ("POST", "/quarantine/<identity>/retry"): Act("/quarantine/KEPT/retry", "quarantine.retry"),
+}
+OTHERS = re.compile(r"/hooks/|/v2/|/sign-(in|out)$")
+"""What senders and clients tell is an event; signing in and out sets a cookie and changes nothing that is kept."""
+
+
+@pytest.fixture
+def client(house: House, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:
+    with client_of(monkeypatch, house.folder, database_url, PROD_SECRET="s3cret") as made:
+        yield made
+
+
+def test_every_route_that_changes_something_has_a_decision(client: FlaskClient) -> None:
+    rules = [rule for rule in client.application.url_map.iter_rules() if not OTHERS.search(rule.rule)]
+    unsafe = {(method, rule.rule) for rule in rules for method in (rule.methods or set()) - {"GET", "HEAD", "OPTIONS"}}
+    assert unsafe == set(ROUTES)
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_who_acts_over_http_is_in_the_log(house: House, client: FlaskClient, route: tuple[str, str]) -> None:
+    act = ROUTES[route]
+    secret = tokens.issue(house.engine, NewToken("carol", Role.ADMIN, EVERYTHING), "os:setup")
+    before = house.log()
+    address = act.call.replace("KEPT", house.kept)
+    answer = client.open(address, method=route[0], headers={"Authorization": f"Bearer {secret}"})
+    assert answer.status_code in (202, 303), answer.text
+    assert house.log()[len(before):] == [("token:carol", act.verb)]
+
+
+def test_signing_in_and_out_changes_nothing(house: House, client: FlaskClient) -> None:
+    secret = tokens.issue(house.engine, NewToken("dora", Role.READ, EVERYTHING), "os:setup")
+    client.get("/sign-in")
+    with client.session_transaction() as session:
+        form = {"csrf": session["csrf"], "token": secret}
+    before = house.rows()
+    assert client.post("/sign-in", data=form).status_code == 303
+    with client.session_transaction() as session:
+        session["csrf"] = form["csrf"]
+    assert client.post("/sign-out", data=form).status_code == 303
+    after = house.rows()
+    assert after.pop("tokens") != before.pop("tokens"), "when it was last used"
+    assert after == before
