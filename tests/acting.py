@@ -118,6 +118,12 @@ class Stage:
 
     def make_due(self) -> None:
         self.change(next_attempt_ns=1)
+        self.wait_out()
+
+    def wait_out(self) -> None:
+        """Have the time come at which destinations that back off are tried again."""
+        with writing(self.engine) as connection:
+            connection.execute(update(schema.destinations).values(not_before_ns=1))
 
     def told(self, path: str = "/deploy") -> list[Heard]:
         return [heard for heard in self.listener.heard if heard.path == path]

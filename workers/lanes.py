@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 log = logging.getLogger(__name__)
 
-MOST_SIDE_BY_SIDE = 32
+MOST_SIDE_BY_SIDE = 256
+"""More than there are destinations: one that never answers holds a thread until its attempt is over. Made as needed."""
 
 
 class Lanes:

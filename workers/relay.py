@@ -15,7 +15,7 @@ from app.domain.errors import TagtrailError
 from app.domain.times import SECOND_NS
 from app.queue.jobs import JOBS, Bell, Lane
 from app.settings import ConfigurationError, Settings, load
-from app.store import cursors, deliveries, head, journal, outbox, windows
+from app.store import cursors, due, head, journal, outbox, windows
 from app.store.engine import Engine, UnavailableError, now_ns, reading
 from app.usecases.retain import cut
 from app.usecases.settle_leftovers import settle_leftovers
@@ -66,7 +66,7 @@ class Relay:
             promised = (Lane.named(name) for name in outbox.due_lanes(connection, now))
             lanes = {lane for lane in promised if lane.job in JOBS}
             lanes |= {Lane("settle", name) for name in windows.due_destinations(connection, now)}
-            lanes |= {Lane("deliver", name) for name in deliveries.due_destinations(connection, now)}
+            lanes |= {Lane("deliver", name) for name in due.due_destinations(connection, now)}
             lagging = cursors.lagging(connection, self.forwards.keys(), head.last(connection), now)
             lanes |= {Lane("forward", self.forwards[cursor]) for cursor in lagging}
         if self.endpoints:

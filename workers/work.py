@@ -15,7 +15,7 @@ from app.queue.rq import connect, heard
 from app.remote.client import RemoteRegistry
 from app.settings import Settings
 from app.store.engine import Engine
-from app.usecases.deliver import deliver, no_sink
+from app.usecases.deliver import Manners, deliver, no_sink
 from app.usecases.fan import Fan
 from app.usecases.fan_out import fan_out
 from app.usecases.forward import Forward, forward
@@ -41,6 +41,7 @@ class Work:
     remotes: Mapping[str, RemoteRegistry]
     policy: Policy
     forwards: Mapping[str, Forward]
+    manners: Mapping[str, Manners] = field(default_factory=dict)
     lanes: Lanes = field(default_factory=Lanes)
 
     def ring_heard(self, lane: Lane) -> None:
@@ -73,7 +74,7 @@ class Work:
 
     def _deliver(self, destination: str) -> None:
         if destination in self.fan.sinks:
-            deliver(self.engine, self.fan, destination, self.remotes)
+            deliver(self.engine, self.fan, destination, self.remotes, self.manners.get(destination))
         else:
             no_sink(self.engine, destination)
 
@@ -114,6 +115,7 @@ def _configured(settings: Settings, door: Door) -> dict[str, Any]:
         "remotes": bootstrap.make_remotes(settings, door),
         "policy": bootstrap.policy(settings),
         "forwards": bootstrap.make_forwards(settings),
+        "manners": bootstrap.make_manners(settings, door),
     }
 
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from app.bootstrap.addresses import url_of
+from app.domain.deliveries import in_flight
 from app.domain.errors import TagtrailError
 from app.domain.settling import Settle
 from app.settings import ConfigurationError, Settings
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from app.outbound import Door
     from app.settings.sections import File
     from app.sinks.sink import Channel, Sink, Trigger
+    from app.usecases.deliver import Manners
     from app.usecases.fan import Fan
     from app.usecases.forward import Forward
     from app.usecases.notify import Receiver
@@ -81,9 +83,29 @@ def make_fan(settings: Settings, sinks: Mapping[str, "Sink"]) -> "Fan":
 
 def make_settle(file: "File") -> Mapping[str, Settle]:
     """By destination, how long what goes there waits for more."""
-    triggers = {f"trigger:{name}": section for name, section in file.triggers.items()}
-    channels = {f"channel:{name}": section for name, section in file.channels.items()}
-    return {name: Settle(one.settle, one.settle_max) for name, one in (triggers | channels).items()}
+    return {name: Settle(one.settle, one.settle_max) for name, one in file.destinations.items()}
+
+
+def make_manners(settings: Settings, door: "Door") -> Mapping[str, "Manners"]:
+    """By destination, how it is treated, and who hears that it is disabled: the others of `notices:`."""
+    from app.usecases.deliver import Manners
+
+    told = make_notified(settings, door)
+    return {
+        name: Manners(
+            in_flight=one.in_flight or in_flight(name),
+            disable_after_ns=one.disable_after,
+            told={other: channel for other, channel in told.items() if other != name},
+        )
+        for name, one in settings.file.destinations.items()
+    }
+
+
+def make_notified(settings: Settings, door: "Door") -> Mapping[str, "Channel"]:
+    """The channels that are told of Tagtrail itself, all unless said. Raises ConfigurationError."""
+    wanted = settings.file.notices
+    channels = make_channels(settings, door)
+    return channels if wanted is None else {f"channel:{name}": channels[f"channel:{name}"] for name in wanted}
 
 
 def make_receivers(settings: Settings) -> Mapping[str, "Receiver"]:

@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, str] = {
     "repositories": "app.cli.repositories:repositories",
     "events": "app.cli.events:events",
     "deliveries": "app.cli.deliveries:deliveries",
+    "destination": "app.cli.destination:destination",
     "redeliver": "app.cli.redeliver:redeliver",
     "redeploy": "app.cli.redeploy:redeploy",
     "pause": "app.cli.pause:pause",

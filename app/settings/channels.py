@@ -7,8 +7,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from app.domain.limits import Limit
-from app.settings.destinations import SETTLE_MAX_NS, SETTLE_NS
-from app.settings.values import Duration, Secret, SecretUrl, Section
+from app.settings.sending import SendingSection
+from app.settings.values import Secret, SecretUrl
 
 MAIL_PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
@@ -27,15 +27,13 @@ def check_address(text: str) -> str:
 MailAddress = Annotated[str, AfterValidator(check_address)]
 
 
-class AnyChannel(Section):
-    """What comes within `settle` of each other, though not longer than `settle_max`, goes out together.
+class AnyChannel(SendingSection):
+    """What all channels have.
 
     `follow_up`: whether it is told how the deploys of its rules ended. `limit`: messages within a time; what comes
     meanwhile waits, and goes out together.
     """
 
-    settle: Duration = SETTLE_NS
-    settle_max: Duration = SETTLE_MAX_NS
     follow_up: bool = True
     limit: Annotated[Limit, BeforeValidator(Limit.parse)] | None = None
 

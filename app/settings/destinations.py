@@ -1,21 +1,13 @@
 """Where deliveries go: triggers deploy, channels tell people."""
 
-from app.domain.times import SECOND_NS
-from app.settings.values import Duration, Section
-
-SETTLE_NS = 2 * SECOND_NS
-SETTLE_MAX_NS = 30 * SECOND_NS
+from app.settings.sending import SendingSection
+from app.settings.values import Section
 
 
-class TriggerSection(Section):
-    """What all triggers have; `app.settings.triggers` has the kinds.
-
-    What comes within `settle` of each other, though not longer than `settle_max`, goes out together.
-    """
+class TriggerSection(SendingSection):
+    """What all triggers have; `app.settings.triggers` has the kinds."""
 
     kind: str
-    settle: Duration = SETTLE_NS
-    settle_max: Duration = SETTLE_MAX_NS
 
 
 class ProtectedSection(Section):

@@ -17,6 +17,7 @@ from app.settings.destinations import ProtectedSection
 from app.settings.expressions import Expression
 from app.settings.proofs import Auth
 from app.settings.rules import RuleSection
+from app.settings.sending import SendingSection
 from app.settings.triggers import Trigger
 from app.settings.values import Duration, Kept, Name, Secret, SecretUrl, Section, check_origin, resolved
 
@@ -193,12 +194,13 @@ KEPT: Mapping[str, int | None] = {"pull": parse_duration("90d")}
 
 
 class File(Section):
-    """The whole of `tagtrail.yml`."""
+    """The whole of `tagtrail.yml`. `notices`: the channels that are told of Tagtrail itself; all unless said."""
 
     registry: RegistrySection = RegistrySection()
     origins: dict[Annotated[str, AfterValidator(check_origin)], OriginSection] = Field(default_factory=dict)
     triggers: dict[Name, Trigger] = Field(default_factory=dict)
     channels: dict[Name, ChannelSection] = Field(default_factory=dict)
+    notices: tuple[str, ...] | None = None
     rules: tuple[RuleSection, ...] = ()
     protected: ProtectedSection = ProtectedSection()
     registries: dict[str, AskedRegistry] = Field(default_factory=dict)
@@ -209,12 +211,22 @@ class File(Section):
     max_age: Duration = Field(default=3600 * 1_000_000_000)
 
     @property
+    def destinations(self) -> dict[str, SendingSection]:
+        """What is said of each destination: `trigger:NAME` and `channel:NAME`."""
+        found: dict[str, SendingSection] = {f"trigger:{name}": one for name, one in self.triggers.items()}
+        found.update({f"channel:{name}": one for name, one in self.channels.items()})
+        return found
+
+    @property
     def spans(self) -> dict[str, int]:
         """How long events of each action stay, in nanoseconds; of others, for ever."""
         return {action: span for action, span in {**KEPT, **self.keep}.items() if span is not None}
 
     @model_validator(mode="after")
     def _rules_name_what_exists(self) -> Self:
+        for index, name in enumerate(self.notices or ()):
+            if name not in self.channels:
+                _unknown_destination(("notices", index), name, self.channels)
         for index, rule in enumerate(self.rules):
             for field, known in (("deploy", self.triggers), ("alert", self.channels)):
                 for name in getattr(rule, field):

@@ -11,6 +11,7 @@ from app.domain.deliveries import Next, Status
 from app.domain.errors import TagtrailError
 from app.domain.times import SECOND_NS
 from app.store import outbox
+from app.store.dialect import leave, upsert
 from app.store.schema import attempts, deliveries, delivery_changes, tags
 
 CONFIRM_NS = 200 * SECOND_NS
@@ -119,22 +120,26 @@ def add(connection: Connection, new: Sequence[NewDelivery], links: Sequence[Link
     """Write deliveries that are due at once, or superseded from the start. Raises TakenError."""
     if not new:
         return
-    rows = [
-        asdict(one)
-        | {
-            "status": one.status.value,
-            "next_attempt_ns": one.made_ns if one.status is Status.PENDING else None,
-            "tries": 0,
-            "leased_until_ns": 0,
-            "fence": 0,
-        }
-        for one in new
-    ]
     try:
-        connection.execute(insert(deliveries), rows)
+        connection.execute(insert(deliveries), [_row(one) for one in new])
         connection.execute(insert(delivery_changes), [asdict(link) for link in links])
     except IntegrityError as error:
         raise TakenError("told already") from error
+
+
+def add_new(connection: Connection, new: Sequence[NewDelivery]) -> None:
+    """Write those whose id nobody has written yet; they tell of no change."""
+    upsert(connection, deliveries, [_row(one) for one in new], leave)
+
+
+def _row(one: NewDelivery) -> dict[str, Any]:
+    return asdict(one) | {
+        "status": one.status.value,
+        "next_attempt_ns": one.made_ns if one.status is Status.PENDING else None,
+        "tries": 0,
+        "leased_until_ns": 0,
+        "fence": 0,
+    }
 
 
 def claim(connection: Connection, destination: str, now_ns: int, lease_ns: int, most: int = 1) -> list[Claim]:
@@ -240,15 +245,6 @@ def sent_tags(connection: Connection, place: tuple[str, str, str], since_ns: int
         .limit(100)
     )
     return list(connection.execute(query).scalars())
-
-
-def due_destinations(connection: Connection, now_ns: int) -> set[str]:
-    query = (
-        select(deliveries.c.destination)
-        .where(deliveries.c.next_attempt_ns <= now_ns, deliveries.c.leased_until_ns <= now_ns)
-        .distinct()
-    )
-    return set(connection.execute(query).scalars())
 
 
 def get(connection: Connection, identity: str) -> Row[Any] | None:

@@ -1,49 +1,73 @@
 """Sends what is due to one destination: claim, send, then write what came of it (DESIGN decisions 11 and 12)."""
 
 import json
+import logging
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.domain.approvals import sealed, unsealed
 from app.domain.deliveries import Next, Status, Tried, after_attempt, in_flight
+from app.domain.destinations import DISABLE_AFTER_NS, Condition, Heard, Patience, State, after, blame, room
 from app.domain.times import SECOND_NS
+from app.domain.told import Notice
 from app.outbound import Limits
 from app.pausepoints import pause
 from app.remote.client import RemoteRegistry
-from app.sinks.sink import Message, Outcome, Patient, Sink
-from app.store import deliveries
+from app.sinks.sink import Channel, Message, Outcome, Patient, Sink
+from app.store import deliveries, destinations, due
 from app.store.deliveries import Attempt, Claim
 from app.store.engine import Connection, Engine, now_ns, writing
 from app.usecases.confirm import Doubt, doubt
 from app.usecases.fan import Fan
 from app.usecases.gate import pass_gate
+from app.usecases.tell_notice import tell_notice
+
+log = logging.getLogger(__name__)
 
 LEASE_NS = int((Limits().total_s + 5) * SECOND_NS)
 """Longer than an attempt that is one call: an attempt ends before its lease."""
 
 
-def deliver(engine: Engine, fan: Fan, destination: str, remotes: Mapping[str, RemoteRegistry]) -> int:
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How a destination is treated: requests in flight, and after how long of failures only it is disabled.
+
+    `told`: the channels that say so then.
+    """
+
+    in_flight: int
+    disable_after_ns: int = DISABLE_AFTER_NS
+    told: Mapping[str, Channel] = field(default_factory=dict)
+
+
+def deliver(
+    engine: Engine,
+    fan: Fan,
+    destination: str,
+    remotes: Mapping[str, RemoteRegistry],
+    manners: Manners | None = None,
+) -> int:
     """Try every delivery that is due for `destination`; how many were tried.
 
     As many as may be in flight are claimed and sent together; what came of them and the next claims are a transaction.
     `remotes` are asked before deploys that have to be confirmed.
     """
-    tried, sink = 0, fan.sinks[destination]
-    most, held_ns = in_flight(destination), lease_ns(sink)
+    tried, sink, manners = 0, fan.sinks[destination], manners or Manners(in_flight(destination))
+    how = lease_ns(sink), manners.in_flight
     with writing(engine) as connection:
-        claimed = _claim(connection, fan, destination, (held_ns, most))
-    with ThreadPoolExecutor(most, thread_name_prefix=destination) as threads:
+        due.expire(connection, destination, now_ns(connection))
+        claimed = _claim(connection, fan, destination, how)
+    with ThreadPoolExecutor(manners.in_flight, thread_name_prefix=destination) as threads:
         while claimed:
             tried += len(claimed)
             ended = list(threads.map(lambda one: _try(one, fan, sink, remotes), claimed))
             pause("deliver.sent")
             with writing(engine) as connection:
-                for one, outcome in zip(claimed, ended, strict=True):
-                    _write(connection, one, outcome)
-                claimed = _claim(connection, fan, destination, (held_ns, most))
+                _write_all(connection, destination, list(zip(claimed, ended, strict=True)), manners)
+                claimed = _claim(connection, fan, destination, how)
     return tried
 
 
@@ -62,7 +86,10 @@ class _Ready:
 
 def _claim(connection: Connection, fan: Fan, destination: str, how: tuple[int, int]) -> list[_Ready]:
     """The next deliveries to try; those that may not go are held, or end here. `how`: length of the lease, how many."""
-    while claimed := deliveries.claim(connection, destination, now_ns(connection), *how):
+    condition, (held_ns, most) = destinations.lock(connection, destination), how
+    now = now_ns(connection)
+    free = room(condition, now, most, destinations.in_flight(connection, destination, now))
+    while free and (claimed := deliveries.claim(connection, destination, now_ns(connection), held_ns, free)):
         if going := pass_gate(connection, fan, claimed):
             return [_ready(connection, one) for one in going]
     return []
@@ -87,6 +114,49 @@ def _try(
     outcome = sink.send(claimed.id, _message(claimed, fan.link_key), started_ns // SECOND_NS)
     answer = sealed(fan.link_key, claimed.body, outcome.answer) if _asks_people(claimed) else outcome.answer
     return Attempt(started_ns, outcome.duration_ns, outcome.status, outcome.detail, answer), outcome
+
+
+def _write_all(
+    connection: Connection,
+    destination: str,
+    ended: Sequence[tuple[_Ready, tuple[Attempt, Outcome] | Doubt]],
+    manners: Manners,
+) -> None:
+    """What came of tries, and how the destination does after them, in the order in which they ended."""
+    before = condition = destinations.lock(connection, destination)
+    for ready, one in sorted(ended, key=lambda pair: _ended_ns(pair[1])):
+        _write(connection, ready, one)
+        if not isinstance(one, Doubt):
+            patience = Patience(manners.disable_after_ns, _jitter())
+            condition = after(condition, _heard(one[1]), now_ns(connection), patience)
+    if condition != before:
+        destinations.save(connection, destination, condition)
+    if condition.state is State.DISABLED and before.state is not State.DISABLED:
+        _tell_disabled(connection, destination, condition, manners.told)
+
+
+def _tell_disabled(
+    connection: Connection, destination: str, condition: Condition, told: Mapping[str, Channel]
+) -> None:
+    text = f"{destination} is disabled: {condition.reason}"
+    log.warning("%s", text)
+    notice = Notice(
+        kind="destination.disabled",
+        about=destination,
+        text=f"{text}. What is for it waits; to send it: tagtrail destination enable {destination}",
+        time_ns=condition.since_ns,
+        link=None,
+    )
+    tell_notice(connection, told, notice, f"destination.disabled {destination} {condition.since_ns}")
+
+
+def _ended_ns(ended: tuple[Attempt, Outcome] | Doubt) -> int:
+    return 0 if isinstance(ended, Doubt) else ended[0].started_ns + ended[0].duration_ns
+
+
+def _heard(outcome: Outcome) -> Heard:
+    found = blame(outcome.status, delivered=outcome.delivered, permanent=outcome.permanent)
+    return Heard(found, outcome.detail, outcome.retry_after_s)
 
 
 def _write(connection: Connection, ready: _Ready, ended: tuple[Attempt, Outcome] | Doubt) -> None:
@@ -115,7 +185,11 @@ def _asks_people(claimed: Claim) -> bool:
 
 def _next(claimed: Claim, outcome: Outcome, now: int) -> Next:
     tried = Tried(outcome.delivered, outcome.permanent, outcome.detail, outcome.retry_after_s, claimed.tries + 1)
-    return after_attempt(tried, now, claimed.expires_ns, random.uniform(-1, 1))  # noqa: S311 - spreads retries
+    return after_attempt(tried, now, claimed.expires_ns, _jitter())
+
+
+def _jitter() -> float:
+    return random.uniform(-1, 1)  # noqa: S311 - spreads retries
 
 
 def no_sink(engine: Engine, destination: str) -> int:

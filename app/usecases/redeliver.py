@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 from app.domain.deliveries import EXPIRES_NS
+from app.domain.destinations import woken
 from app.domain.errors import TagtrailError
-from app.store import actions, approvals, deliveries
+from app.store import actions, approvals, deliveries, destinations
 from app.store.actions import Action
-from app.store.engine import Engine, now_ns, writing
+from app.store.engine import Connection, Engine, now_ns, writing
 from app.usecases.new_id import new_id
 
 
@@ -19,13 +20,14 @@ class UnknownDeliveryError(TagtrailError):
 def redeliver(engine: Engine, identity: str, by: str, *, as_new: bool = False) -> str:
     """Make the delivery due now: the same id and bytes, or `as_new` the same bytes under a new id. The id.
 
-    `by` is who says so, as the log of actions names people.
+    `by` is who says so, as the log of actions names people. A destination that backs off or is disabled gets a try.
     """
     with writing(engine) as connection:
         found = deliveries.get(connection, identity)
         if found is None:
             raise UnknownDeliveryError(identity)
         now = now_ns(connection)
+        _wake(connection, found.destination, now)
         expires_ns = now + EXPIRES_NS[found.purpose]
         sent = new_id() if as_new else identity
         if as_new:
@@ -36,3 +38,9 @@ def redeliver(engine: Engine, identity: str, by: str, *, as_new: bool = False) -
             deliveries.again(connection, identity, now, expires_ns)
         actions.add(connection, Action(by, "delivery.redeliver", identity, {"sent": sent}))
         return sent
+
+
+def _wake(connection: Connection, destination: str, now: int) -> None:
+    before = destinations.lock(connection, destination)
+    if (after := woken(before, now)) != before:
+        destinations.save(connection, destination, after)

@@ -28,6 +28,11 @@ def upgrade() -> None:
         "ix_deliveries_deployed", "deliveries", ["destination", "registry", "repository", "made_ns"],
         sqlite_where=deploys, postgresql_where=deploys,
     )  # fmt: skip
+    leased = sa.text("leased_until_ns > 0")
+    op.create_index(
+        "ix_deliveries_leased", "deliveries", ["destination", "leased_until_ns"],
+        sqlite_where=leased, postgresql_where=leased,
+    )  # fmt: skip
     for name in MADE_BY:
         op.add_column("delivery_changes", sa.Column(name, sa.Text))
     _windows()
@@ -130,6 +135,7 @@ def downgrade() -> None:
         op.drop_table(name)
     for name in MADE_BY:
         op.drop_column("delivery_changes", name)
+    op.drop_index("ix_deliveries_leased", "deliveries")
     op.drop_index("ix_deliveries_deployed", "deliveries")
     op.drop_index("ix_deliveries_trace", "deliveries")
     for name in ("confirm", *DELIVERY_COLUMNS):

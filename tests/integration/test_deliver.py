@@ -15,7 +15,7 @@ from app.domain.deliveries import Next, Status
 from app.domain.times import SECOND_NS
 from app.outbound import Door
 from app.sinks.sink import Message, Outcome
-from app.store import deliveries
+from app.store import deliveries, due
 from app.store.deliveries import Attempt, Claim
 from app.store.engine import now_ns, reading, writing
 from app.usecases.deliver import LEASE_NS, deliver, no_sink
@@ -154,8 +154,8 @@ def test_what_one_holds_nobody_else_gets_until_the_lease_ends(waiting: Stage) ->
     assert first is not None
     assert claim(waiting, start + LEASE_NS - 1) is None
     with reading(waiting.engine) as connection:
-        assert deliveries.due_destinations(connection, start + LEASE_NS - 1) == set()
-        assert deliveries.due_destinations(connection, start + LEASE_NS) == {DEPLOY}
+        assert due.due_destinations(connection, start + LEASE_NS - 1) == set()
+        assert due.due_destinations(connection, start + LEASE_NS) == {DEPLOY}
     second = claim(waiting, start + LEASE_NS)
     assert second is not None
     assert (second.id, second.body, second.fence) == (first.id, first.body, first.fence + 1)
@@ -262,6 +262,7 @@ def test_what_somebody_asked_for_is_tried_until_it_is_told(stage: Stage, as_new:
         connection.execute(
             deliveries.deliveries.update().where(deliveries.deliveries.c.id == asked).values(next_attempt_ns=1)
         )
+    stage.wait_out()
     assert stage.deliver() == 1
     (row,) = [row for row in stage.deliveries() if row.id == asked]
     assert (row.status, row.tries) == ("delivered", 2)

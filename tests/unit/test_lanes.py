@@ -120,3 +120,15 @@ def test_every_job_is_a_function_of_the_workers(name: str) -> None:
 
 def test_lanes_of_one_kind_have_names_of_their_own() -> None:
     assert len({Lane("deliver", "trigger:a").name, Lane("deliver", "channel:a").name, Lane("notify", "a").name}) == 3
+
+
+def test_a_hundred_lanes_that_hang_hold_up_no_other(lanes: Lanes) -> None:
+    hanging = [Drain() for _ in range(100)]
+    for number, drain in enumerate(hanging):
+        lanes.drain(f"hanging {number}", drain)
+    assert all(happened(drain.begun) for drain in hanging)
+    other = Drain()
+    lanes.drain("other", other)
+    assert happened(other.begun)
+    for drain in (*hanging, other):
+        drain.gate.release()

@@ -73,6 +73,13 @@ deliveries = Table(
         sqlite_where=text("next_attempt_ns IS NOT NULL"),
         postgresql_where=text("next_attempt_ns IS NOT NULL"),
     ),
+    Index(
+        "ix_deliveries_leased",
+        "destination",
+        "leased_until_ns",
+        sqlite_where=text("leased_until_ns > 0"),
+        postgresql_where=text("leased_until_ns > 0"),
+    ),
     comment="A message for one destination; id and body never change (decision 12).",
 )
 
