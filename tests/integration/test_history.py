@@ -61,7 +61,7 @@ def written(engine: Engine) -> tuple[list[Line], dict[tuple[str, str], tuple[str
 
 def empty(engine: Engine) -> None:
     with writing(engine) as connection:
-        for name in ("events", "links", "changes", "tags", "outbox", "origins", "quarantine", "actions"):
+        for name in ("events", "links", "changes", "tags", "outbox", "origins", "quarantine", "actions", "repositories"):
             connection.execute(delete(schema.metadata.tables[name]))
         connection.execute(update(schema.head).values(seq=0, chain=None))
 
