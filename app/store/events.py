@@ -57,12 +57,13 @@ def place(connection: Connection, origin: str, event_id: str) -> tuple[int, int]
 
 def add(connection: Connection, at: Head, new: Sequence[Event]) -> Head:
     """Write events, numbered on from `at`, with their links; the head behind them."""
-    values = [_values(event) for event in new]
+    values = [row(event) for event in new]
     connection.execute(_INSERT, values)
     return links.add(connection, at, EVENT, values)
 
 
-def _values(event: Event) -> dict[str, Any]:
+def row(event: Event) -> dict[str, Any]:
+    """An event as it is stored."""
     report = event.report
     return {
         "seq": event.seq,

@@ -3,7 +3,7 @@
 from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, Table, Text, UniqueConstraint, text
 
 from app.store.dialect import RELEASES
-from app.store.schema.base import Big, metadata
+from app.store.schema.base import Big, Packed, metadata
 
 head = Table(
     "head",
@@ -63,7 +63,7 @@ events = Table(
     Column("source_addr", Text),
     Column("source_instance", Text),
     Column("flags", Text),
-    Column("raw", LargeBinary, nullable=False),
+    Column("raw", Packed, nullable=False),
     UniqueConstraint("origin", "event_id"),
     Index("ix_events_time", "time_ns", "seq"),
     Index("ix_events_pulls", "time_ns", "seq", sqlite_where=text("action = 'pull'"),
