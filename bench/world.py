@@ -1,6 +1,6 @@
 """A made history: some hundreds of repositories over two years, of which a few have most of what happens.
 
-The same number and seed give the same history. Deeds come in the order in which they are received; what they do to tags
+The same number gives the same history. Deeds come in the order in which they are received; what they do to tags
 is folded as they come, by the domain's own fold.
 """
 
@@ -49,17 +49,18 @@ class Place:
 class World:
     """`deeds` happen once; `annals` is what came of them."""
 
-    def __init__(self, events: int, seed: int = 20) -> None:
-        self.events = events
+    def __init__(self, events: int, behind: int = 0) -> None:
+        """`behind`: go on where so many events have been, but knowing nothing of them."""
+        self.events, self._behind = events, behind
         self.annals = Annals()
-        self._random = random.Random(seed)
+        self._random = random.Random(20)
         self._places = [self._place(number) for number in range(REPOSITORIES)]
         self._place_weights = list(accumulate(1 / (rank + 1) for rank in range(REPOSITORIES)))
         self._acts: list[Callable[[Place, int], Deed | None]] = [act for act, _ in self._weighted()]
         self._act_weights = list(accumulate(weight for _, weight in self._weighted()))
         self._held: list[tuple[int, int, Deed]] = []
         self._queue: deque[Deed] = deque()
-        self._digests = self._numbers = self._step = 0
+        self._digests = self._numbers = behind
 
     def _weighted(self) -> tuple[tuple[Callable[[Place, int], Deed | None], float], ...]:
         """What happens how often, in percent; after a delete of a manifest comes the one of its tag."""
@@ -70,9 +71,9 @@ class World:
         )
 
     def deeds(self) -> Iterator[Deed]:
-        """All of them, numbered from 1."""
-        now_ns, pace = BEGIN_NS, SPAN_NS // max(self.events, 1)
-        for seq in range(1, self.events + 1):
+        """All of them, numbered from 1, or on."""
+        now_ns, pace = BEGIN_NS + (SPAN_NS if self._behind else 0), SPAN_NS // max(self.events + self._behind, 1)
+        for seq in range(self._behind + 1, self._behind + self.events + 1):
             now_ns += 1 + int(self._random.expovariate(1 / pace))
             deed = self._next(now_ns)
             self._numbers += deed.origin == JOURNALED

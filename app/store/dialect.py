@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     JSON,
-    Column,
     ColumnElement,
     Connection,
     Table,
@@ -48,17 +47,24 @@ def listed(dialect: str, values: Iterable[str]) -> Any:
     return json.dumps(list(values)) if dialect == "sqlite" else list(values)
 
 
-def row_of(dialect: str, columns: Sequence[Column[Any]]) -> ColumnElement[bool]:
-    """Whether the texts in `columns` are one of the rows that the parameters of `rows` hold.
+def row_of(
+    dialect: str, columns: Sequence[Any], given: Collection[Sequence[str]] | None = None
+) -> ColumnElement[bool]:
+    """Whether the texts in `columns` are one of the rows that the parameters of `rows` hold, or of those `given`.
 
     SQLite searches an index for rows of a subquery; for rows that are written out it reads the whole table.
     """
+    held = {} if given is None else rows(dialect, given)
+
+    def parameter(name: str, kind: Any = None) -> Any:
+        return bindparam(name, held[name], kind, unique=True) if held else bindparam(name, type_=kind)
+
     if dialect == "sqlite":
-        row = func.json_each(bindparam("rows")).table_valued("value").c.value
+        row = func.json_each(parameter("rows")).table_valued("value").c.value
         return tuple_(*columns).in_(select(*(func.json_extract(row, f"$[{at}]") for at in range(len(columns)))))
-    arrays = (bindparam(f"rows_{at}", type_=ARRAY(Text)) for at in range(len(columns)))
-    given = func.unnest(*arrays).table_valued(*(column.name for column in columns)).render_derived()
-    return tuple_(*columns).in_(select(*given.c))
+    arrays = (parameter(f"rows_{at}", ARRAY(Text)) for at in range(len(columns)))
+    among = func.unnest(*arrays).table_valued(*(column.name for column in columns)).render_derived()
+    return tuple_(*columns).in_(select(*among.c))
 
 
 def rows(dialect: str, values: Collection[Sequence[str]]) -> dict[str, Any]:

@@ -113,7 +113,7 @@ IS_LINE = changes.c.kind != Kind.VOID.value
 
 def page(connection: Connection, scope: AccessScope, asked: ChangeFilter, paging: Paging) -> Page[ChangeLine]:
     """Changes, newest first. Raises CursorError."""
-    query = LINES.where(*_wanted(connection, asked))
+    query = LINES.where(*wanted(connection, asked))
     return fetch_told(connection, scope, query, (asked, KEY, paging), line)
 
 
@@ -134,26 +134,26 @@ def altered(
         changes.c.altered_seq <= last[-1],
         *in_scope(changes, scope),
         *in_repository(connection, changes, asked.registry, asked.repository),
-        *_wanted(connection, replace(asked, void=True)),
+        *wanted(connection, replace(asked, void=True)),
     )
     rows = connection.execute(query.order_by(changes.c.altered_seq, changes.c.id))
     return last[-1], [(row.altered_seq, line(row)) for row in rows]
 
 
-def _wanted(connection: Connection, asked: ChangeFilter) -> list[ColumnElement[bool]]:
+def wanted(connection: Connection, asked: ChangeFilter) -> list[ColumnElement[bool]]:
     """What is asked for besides the repository."""
-    wanted = [
+    conditions = [
         *named(changes.c.tag, asked.tag),
         *equal(changes, asked, ("actor", "kind", "origin")),
         *within(changes.c.time_ns, asked.since_ns, asked.until_ns),
     ]
     if asked.digest is not None:
-        wanted.append(changes.c.id.in_(_about(storable(asked.digest))))
+        conditions.append(changes.c.id.in_(_about(storable(asked.digest))))
     if not asked.void and asked.kind != Kind.VOID.value:
-        wanted.append(IS_LINE)
+        conditions.append(IS_LINE)
     if asked.moved_releases:
-        wanted += _moved_release(connection)
-    return wanted
+        conditions += _moved_release(connection)
+    return conditions
 
 
 def _moved_release(connection: Connection) -> list[ColumnElement[bool]]:
