@@ -30,6 +30,11 @@ RELEASES = {
 }
 """Changes that may have moved a release, as far as an index can tell: questions repeat it, with `changes.` for {0}."""
 
+NO_PULL = "action <> 'pull'"
+"""Events that are few: a question about another action repeats it, so that an index of these alone leads to them."""
+RARE = "kind NOT IN ('created', 'moved')"
+"""Changes that are few; the same."""
+
 
 def one_of(dialect: str, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
     """Whether `column` is in the list that the parameter `name` holds (`listed`).

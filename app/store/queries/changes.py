@@ -22,7 +22,7 @@ from app.domain.changes import ABSENT, UNKNOWN, Kind, TagKey
 from app.domain.events import Scope
 from app.domain.names import RELEASE, referred_by
 from app.domain.text import storable
-from app.store.dialect import RELEASES
+from app.store.dialect import RARE, RELEASES
 from app.store.queries.conditions import equal, fetch_told, in_repository, in_scope, named, storable_ns, within
 from app.store.queries.paging import AnyRow, Key, Page, Paging
 from app.store.schema import changes, events
@@ -108,6 +108,7 @@ LINES = select(
 ORDER = (changes.c.time_ns, changes.c.sequence, changes.c.event_id, changes.c.origin)
 """Decision 5; one event may change several tags, so the id goes with it where there is more than one."""
 KEY = Key((*ORDER, changes.c.id))
+RARE_KINDS = (Kind.REMOVED.value, Kind.RESTORED.value, Kind.VOID.value)
 IS_LINE = changes.c.kind != Kind.VOID.value
 
 
@@ -134,6 +135,7 @@ def altered(
         changes.c.altered_seq <= last[-1],
         *in_scope(changes, scope),
         *in_repository(connection, changes, asked.registry, asked.repository),
+        *named(changes.c.tag, asked.tag),
         *wanted(connection, replace(asked, void=True)),
     )
     rows = connection.execute(query.order_by(changes.c.altered_seq, changes.c.id))
@@ -141,12 +143,13 @@ def altered(
 
 
 def wanted(connection: Connection, asked: ChangeFilter) -> list[ColumnElement[bool]]:
-    """What is asked for besides the repository."""
+    """What is asked for besides the repository and the tag."""
     conditions = [
-        *named(changes.c.tag, asked.tag),
         *equal(changes, asked, ("actor", "kind", "origin")),
         *within(changes.c.time_ns, asked.since_ns, asked.until_ns),
     ]
+    if asked.kind in RARE_KINDS:
+        conditions.append(literal_column(RARE, Boolean))
     if asked.digest is not None:
         conditions.append(changes.c.id.in_(_about(storable(asked.digest))))
     if not asked.void and asked.kind != Kind.VOID.value:

@@ -10,7 +10,7 @@ from app.domain.access import AccessScope
 from app.domain.changes import UNKNOWN
 from app.store.queries import known
 from app.store.queries.changes import IS_LINE, KEY, ORDER, same_tag
-from app.store.queries.conditions import fetch_told, named, storable_ns
+from app.store.queries.conditions import fetch_told, storable_ns
 from app.store.queries.history import order
 from app.store.queries.known import Known, Names
 from app.store.queries.paging import AnyRow, Keyed, Page, Paging, merged
@@ -85,7 +85,6 @@ def _query(asked: DiffFilter, counts: Callable[[FromClause], ColumnElement[bool]
         counts(later),
     )
     return select(changes, func.coalesce(before, UNKNOWN).label("then")).where(
-        *named(changes.c.tag, asked.tag),
         and_(IS_LINE, changes.c.time_ns > since_ns, changes.c.time_ns <= until_ns, counts(changes)),
         ~outdone,
         func.coalesce(before, UNKNOWN) != changes.c.after,

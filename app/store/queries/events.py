@@ -3,10 +3,11 @@
 import re
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Boolean, Connection, literal_column, select
 
 from app.domain.access import AccessScope
-from app.store.queries.conditions import equal, fetch_told, in_scope, named, within
+from app.store.dialect import NO_PULL
+from app.store.queries.conditions import equal, fetch_told, in_scope, within
 from app.store.queries.paging import AnyRow, Key, Page, Paging
 from app.store.schema import events
 
@@ -68,8 +69,8 @@ KEY = Key((events.c.time_ns, events.c.seq))
 def page(connection: Connection, scope: AccessScope, asked: EventFilter, paging: Paging) -> Page[EventLine]:
     """Events, newest first. Raises CursorError."""
     query = select(*COLUMNS).where(
-        *named(events.c.tag, asked.tag),
         *equal(events, asked, ("digest", "actor", "action", "origin")),
+        *([] if asked.action in (None, "pull") else [literal_column(NO_PULL, Boolean)]),
         *within(events.c.time_ns, asked.since_ns, asked.until_ns),
     )
     return fetch_told(connection, scope, query, (asked, KEY, paging), lambda row: line(row, scope))
