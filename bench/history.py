@@ -21,7 +21,7 @@ from bench.told import ORIGINS, body, told
 from bench.world import World
 
 EVENTS = 10_000_000
-ASKED = 100
+ASKED = 40
 GROUP = 80
 EXPORTED = 1_000_000
 

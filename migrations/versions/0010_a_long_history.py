@@ -1,5 +1,7 @@
 """Indexes for first pages of a history of millions: rare actions and kinds, lines of an origin or actor, known-at."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -13,7 +15,7 @@ _NAMED, _RARE = sa.text("actor IS NOT NULL"), sa.text("kind NOT IN ('created', '
 _TAG = ["registry", "repository", "tag", "time_ns"]
 
 
-def _where(condition: sa.TextClause) -> dict[str, sa.TextClause]:
+def _where(condition: sa.TextClause) -> dict[str, Any]:
     return {"sqlite_where": condition, "postgresql_where": condition}
 
 

@@ -4,16 +4,15 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from sqlalchemy import (
-    Boolean,
     ColumnElement,
     CompoundSelect,
     Connection,
     FromClause,
     and_,
     func,
-    literal_column,
     or_,
     select,
+    text,
     union,
 )
 
@@ -142,14 +141,14 @@ def altered(
     return last[-1], [(row.altered_seq, line(row)) for row in rows]
 
 
-def wanted(connection: Connection, asked: ChangeFilter) -> list[ColumnElement[bool]]:
+def wanted(connection: Connection, asked: ChangeFilter) -> list[Any]:
     """What is asked for besides the repository and the tag."""
-    conditions = [
+    conditions: list[Any] = [
         *equal(changes, asked, ("actor", "kind", "origin")),
         *within(changes.c.time_ns, asked.since_ns, asked.until_ns),
     ]
     if asked.kind in RARE_KINDS:
-        conditions.append(literal_column(RARE, Boolean))
+        conditions.append(text(RARE))
     if asked.digest is not None:
         conditions.append(changes.c.id.in_(_about(storable(asked.digest))))
     if not asked.void and asked.kind != Kind.VOID.value:
@@ -159,7 +158,7 @@ def wanted(connection: Connection, asked: ChangeFilter) -> list[ColumnElement[bo
     return conditions
 
 
-def _moved_release(connection: Connection) -> list[ColumnElement[bool]]:
+def _moved_release(connection: Connection) -> list[Any]:
     """A tag that looks like a release points elsewhere, be it that it was removed in between."""
     removal = changes.alias("removal")
     before = (
@@ -171,7 +170,7 @@ def _moved_release(connection: Connection) -> list[ColumnElement[bool]]:
     )
     elsewhere = and_(before != changes.c.after, before != UNKNOWN)
     return [
-        literal_column(RELEASES[connection.dialect.name].format("changes."), Boolean),
+        text(RELEASES[connection.dialect.name].format("changes.")),
         changes.c.tag.regexp_match(rf"\A{RELEASE}\Z"),
         or_(changes.c.kind == Kind.MOVED.value, elsewhere),
     ]

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from sqlalchemy import Boolean, Connection, literal_column, select
+from sqlalchemy import Connection, select, text
 
 from app.domain.access import AccessScope
 from app.store.dialect import NO_PULL
@@ -70,7 +70,7 @@ def page(connection: Connection, scope: AccessScope, asked: EventFilter, paging:
     """Events, newest first. Raises CursorError."""
     query = select(*COLUMNS).where(
         *equal(events, asked, ("digest", "actor", "action", "origin")),
-        *([] if asked.action in (None, "pull") else [literal_column(NO_PULL, Boolean)]),
+        *([] if asked.action in (None, "pull") else [text(NO_PULL)]),
         *within(events.c.time_ns, asked.since_ns, asked.until_ns),
     )
     return fetch_told(connection, scope, query, (asked, KEY, paging), lambda row: line(row, scope))
