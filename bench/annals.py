@@ -124,7 +124,9 @@ class Annals:
             line.change, line.voided_by, line.altered_seq = change, None, deed.seq
 
     def changes(self) -> Iterator[dict[str, Any]]:
-        return (line.row() for shelf in self._shelves.values() for tag in shelf.tags.values() for line in tag.lines.values())
+        for shelf in self._shelves.values():
+            for tag in shelf.tags.values():
+                yield from (line.row() for line in tag.lines.values())
 
     def tags(self) -> Iterator[dict[str, Any]]:
         for (registry, repository), shelf in self._shelves.items():

@@ -42,7 +42,10 @@ class Put(Protocol):
 
 
 def fill(engines: Sequence[Engine], count: int, progress: Progress) -> None:
-    """Migrate each, and write `count` events with all that follows from them: made once, for making is what takes long."""
+    """Migrate each, and write `count` events with all that follows from them.
+
+    They are made once for all: that is what takes long.
+    """
     world = World(count)
     with ExitStack() as stack:
         connections = [stack.enter_context(_connected(engine)) for engine in engines]
@@ -51,7 +54,7 @@ def fill(engines: Sequence[Engine], count: int, progress: Progress) -> None:
             at = _write(world, puts, progress)
             for table, rows in _annals(world):
                 for batch in _batches(rows, AT_ONCE):
-                    _put(puts, table, [tuple(row[name] for name in table.c.keys()) for row in batch])
+                    _put(puts, table, [tuple(row[column.name] for column in table.c) for row in batch])
             for connection in connections:
                 advance(connection, at)
         for connection in connections:
@@ -156,7 +159,7 @@ def _pragmas(driver: Any, wanted: Mapping[str, str]) -> None:
 
 
 def _quoted(table: Table) -> list[str]:
-    return [f'"{name}"' for name in table.c.keys()]
+    return [f'"{column.name}"' for column in table.c]
 
 
 @contextmanager
@@ -190,7 +193,7 @@ def _constraints(table: Table) -> list[Any]:
 
 def _index(connection: Connection, progress: Progress) -> None:
     """Make what was dropped, and leave the database as a server in use has it."""
-    wanted: list[Any] = [CreateIndex(index) for table in LOADED for index in sorted(table.indexes, key=lambda one: one.name or "")]
+    wanted: list[Any] = [CreateIndex(index) for table in LOADED for index in table.indexes]
     if connection.dialect.name == "postgresql":
         wanted = [*(AddConstraint(one) for table in LOADED for one in _constraints(table)), *wanted]
     for done, statement in enumerate(wanted, 1):

@@ -1,4 +1,4 @@
-"""Ten million events: what each question takes, what ingest loses, what an event takes on disk, how fast all comes out."""
+"""Ten million events: what a question takes, what ingest loses, an event's size on disk, how fast all comes out."""
 
 import subprocess
 import sys
@@ -60,8 +60,8 @@ def _questions(title: str, engine: Engine) -> Report:
         ("question", "much: p50 ms", "p99 ms", "rows", "little: p50 ms", "p99 ms", "rows"),
     )
     for name, hot, cold in timed(engine, ASKED):
-        cells = (f"{hot.p50:.1f}", f"{hot.p99:.1f}", str(hot.rows), f"{cold.p50:.1f}", f"{cold.p99:.1f}", str(cold.rows))
-        report.rows.append((name, *cells))
+        cells = [(f"{one.p50:.1f}", f"{one.p99:.1f}", str(one.rows)) for one in (hot, cold)]
+        report.rows.append((name, *cells[0], *cells[1]))
         report.data[name] = {"much": [hot.p50, hot.p99], "little": [cold.p50, cold.p99]}
     report.notes += [
         line(describe(engine)),
@@ -137,10 +137,13 @@ def _ingest(title: str, engines: tuple[Engine, Engine], how: tuple[int, float]) 
                 full, empty = (full + took, empty) if engine is engines[0] else (full, empty + took)
         if number >= 0:  # the one before warms up
             found.append((taken / full, taken / empty))
-    report = Report(f"Ingest into a long history, {title}", ("events in a group", "long: events/s", "empty: events/s", "rate ÷ empty"))
+    report = Report(
+        f"Ingest into a long history, {title}",
+        ("events in a group", "long: events/s", "empty: events/s", "rate ÷ empty"),
+    )
     rates = [spread([one[at] for one in found]) for at in (0, 1)]
     report.rows.append((str(GROUP), *rates, spread([full / empty for full, empty in found], 2)))
-    report.notes.append(f"{rounds} rounds of {seconds:g} s, group by group in turn; the long one held {events:,} events.")
+    report.notes.append(f"{rounds} rounds of {seconds:g} s, in turn; the long one had {events:,} events.")
     report.data |= {"rates": found}
     return report
 

@@ -206,4 +206,5 @@ def _subject(connection: Connection, chosen: random.Random, place: tuple[str, st
     line = chosen.choice(lines)
     tag = line.tag if chosen.random() < 0.5 else "latest"
     at_ns, known_ns = (chosen.randrange(*span) for _ in range(2))
-    return Subject(*place, tag, line.after, line.actor, f"node-{chosen.randrange(30)}{chosen.randrange(6, 10)}", line.origin, at_ns, known_ns)
+    puller = f"node-{chosen.randrange(30)}{chosen.randrange(6, 10)}"
+    return Subject(*place, tag, line.after, line.actor, puller, line.origin, at_ns, known_ns)

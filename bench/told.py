@@ -30,7 +30,9 @@ _SCATTER = 0x9E3779B97F4A7C15F39CC0605CEDC835
 _MASK = 2**128 - 1
 _METHODS = {"push": "PUT", "delete": "DELETE"}
 _HARBOR = {"push": "artifact.pushed", "pull": "artifact.pulled", "delete": "artifact.deleted"}
-_AGENTS = ("containerd/2.1.3", "docker/28.3.2 go/go1.24.5 kernel/6.8 os/linux arch/amd64", "skopeo/1.18.0", "cri-o/1.33.1")
+_AGENTS = (
+    "containerd/2.1.3", "docker/28.3.2 go/go1.24.5 kernel/6.8 os/linux arch/amd64", "skopeo/1.18.0", "cri-o/1.33.1",
+)
 _HARBOR_BODY = (
     '{"specversion":"1.0","id":"%(id)s","requestid":"%(request)s","source":"/projects/7/webhook/policies/2",'
     '"type":"harbor.%(type)s","datacontenttype":"application/json","time":"%(time)s","data":{"resources":[{"digest":'
@@ -40,7 +42,10 @@ _HARBOR_BODY = (
 
 
 class Deed(NamedTuple):
-    """One thing that happens. `client` picks an address and an agent; `number` is the journal's, 0 where it has none."""
+    """One thing that happens.
+
+    `client` picks an address and an agent; `number` is the journal's, 0 where it has none.
+    """
 
     seq: int
     origin: str

@@ -5,9 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench.bulk import fill
-from bench.told import ORIGINS, Deed, body, told
-from bench.world import World
 from builders import an_event, take_in
 from sqlalchemy import Engine, select
 
@@ -18,6 +15,9 @@ from app.store.engine import make_engine, reading
 from app.store.migrate import upgrade
 from app.usecases.ingest import Parcel, Policy, ingest
 from app.usecases.verify import verify
+from bench.bulk import fill
+from bench.told import ORIGINS, Deed, body, told
+from bench.world import World
 
 EVENTS = 2000
 
