@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,\
 	$(shell $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 
-.PHONY: help demo up test e2e check bench compose-env clean
+.PHONY: help demo up test e2e check bench bench-history compose-env clean
 
 help:
 	@echo "make demo         start everything, push an image, move its tag: see what is told and done"
@@ -13,6 +13,7 @@ help:
 	@echo "make e2e          the end-to-end tests, with docker-registry, skopeo and chromium where present"
 	@echo "make check        lint, types, import contracts, the compose file"
 	@echo "make bench        the measurements of docs/bench.md"
+	@echo "make bench-history  the same of ten million events (N= for fewer): 15 GB and half an hour"
 	@echo "make compose-env  a .env with fresh secrets for docker compose"
 
 demo: $(VENV)/installed
@@ -36,6 +37,9 @@ check: $(VENV)/installed-check
 
 bench: $(VENV)/installed-check
 	$(BIN)/python -m bench
+
+bench-history: $(VENV)/installed-check
+	$(BIN)/python -m bench history $(if $(N),--events $(N))
 
 compose-env:
 	@test ! -e .env || { echo ".env is there already; remove it to make new secrets"; exit 1; }

@@ -13,13 +13,16 @@ from bench.figures import line
 from bench.surroundings import machine, versions
 
 BENCHES = ("ingest", "chain", "serial", "latency", "memory", "simulate")
+LONG = "history"
+"""Takes half an hour, and is run only by its name."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("bench", nargs="?", default="all", choices=[*BENCHES, "all"])
+    parser.add_argument("bench", nargs="?", default="all", choices=[*BENCHES, LONG, "all"])
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each measurement (default 5)")
     parser.add_argument("--seconds", type=float, default=3.0, help="length of a timed round (default 3)")
+    parser.add_argument("--events", type=int, help="events of `history` (default 10 million)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
     wanted = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
@@ -38,7 +41,8 @@ def _run(wanted: argparse.Namespace, folder: Path) -> None:
     for name in BENCHES if wanted.bench == "all" else (wanted.bench,):
         place = folder / name
         place.mkdir()
-        for report in importlib.import_module(f"bench.{name}").run(place, wanted.rounds, wanted.seconds):
+        more = {"events": wanted.events} if name == LONG and wanted.events else {}
+        for report in importlib.import_module(f"bench.{name}").run(place, wanted.rounds, wanted.seconds, **more):
             print(report.markdown(), flush=True)
             figures[report.title] = report.data
     if wanted.json:

@@ -41,6 +41,22 @@ def since(connection: Connection, key: TagKey, since_ns: int) -> list[Change]:
     return sorted(found, key=lambda change: change.order)
 
 
+def first_at(connection: Connection, key: TagKey, time_ns: int) -> Change | None:
+    """The first of the lines that a tag's history has at an instant."""
+    return min(_at(connection, key, time_ns), key=lambda change: change.order, default=None)
+
+
+def last_by(connection: Connection, key: TagKey, time_ns: int) -> Change | None:
+    """The last line of a tag's history at a moment."""
+    last_ns = last_time(connection, key, time_ns + 1)
+    return None if last_ns is None else max(_at(connection, key, last_ns), key=lambda change: change.order)
+
+
+def _at(connection: Connection, key: TagKey, time_ns: int) -> list[Change]:
+    query = select(changes).where(*_ON_TAG, changes.c.time_ns == time_ns, changes.c.kind != Kind.VOID.value)
+    return [_change(row) for row in connection.execute(query, _key(key))]
+
+
 def tags_that_pointed_to(
     connection: Connection, registry: str, repository: str, digests: Collection[str] | None
 ) -> set[str]:

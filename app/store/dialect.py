@@ -9,7 +9,6 @@ from sqlalchemy import (
     ARRAY,
     JSON,
     BigInteger,
-    Column,
     ColumnElement,
     Connection,
     Table,
@@ -32,6 +31,11 @@ RELEASES = {
 }
 """Changes that may have moved a release, as far as an index can tell: questions repeat it, with `changes.` for {0}."""
 
+NO_PULL = "action <> 'pull'"
+"""Events that are few: a question about another action repeats it, so that an index of these alone leads to them."""
+RARE = "kind NOT IN ('created', 'moved')"
+"""Changes that are few; the same."""
+
 
 def one_of(dialect: str, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
     """Whether `column` is in the list that the parameter `name` holds (`listed`).
@@ -50,17 +54,24 @@ def listed(dialect: str, values: Iterable[str] | Iterable[int]) -> Any:
     return json.dumps(list(values)) if dialect == "sqlite" else list(values)
 
 
-def row_of(dialect: str, columns: Sequence[Column[Any]]) -> ColumnElement[bool]:
-    """Whether the texts in `columns` are one of the rows that the parameters of `rows` hold.
+def row_of(
+    dialect: str, columns: Sequence[Any], given: Collection[Sequence[str]] | None = None
+) -> ColumnElement[bool]:
+    """Whether the texts in `columns` are one of the rows that the parameters of `rows` hold, or of those `given`.
 
     SQLite searches an index for rows of a subquery; for rows that are written out it reads the whole table.
     """
+    held = {} if given is None else rows(dialect, given)
+
+    def parameter(name: str, kind: Any = None) -> Any:
+        return bindparam(name, held[name], kind, unique=True) if held else bindparam(name, type_=kind)
+
     if dialect == "sqlite":
-        row = func.json_each(bindparam("rows")).table_valued("value").c.value
+        row = func.json_each(parameter("rows")).table_valued("value").c.value
         return tuple_(*columns).in_(select(*(func.json_extract(row, f"$[{at}]") for at in range(len(columns)))))
-    arrays = (bindparam(f"rows_{at}", type_=ARRAY(Text)) for at in range(len(columns)))
-    given = func.unnest(*arrays).table_valued(*(column.name for column in columns)).render_derived()
-    return tuple_(*columns).in_(select(*given.c))
+    arrays = (parameter(f"rows_{at}", ARRAY(Text)) for at in range(len(columns)))
+    among = func.unnest(*arrays).table_valued(*(column.name for column in columns)).render_derived()
+    return tuple_(*columns).in_(select(*among.c))
 
 
 def rows(dialect: str, values: Collection[Sequence[str]]) -> dict[str, Any]:

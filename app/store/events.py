@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, Select, and_, bindparam, case, func, ins
 
 from app.domain.chain import EVENT
 from app.domain.changes import TagKey
-from app.domain.events import MADE_UP, Event, Order, Report, Scope, TagEvent, provenance
+from app.domain.events import MADE_UP, MAX_AHEAD_NS, Event, Order, Report, Scope, TagEvent, provenance
 from app.store import links
 from app.store.dialect import listed, one_of, row_of, rows
 from app.store.head import Head
@@ -66,12 +66,13 @@ def place(connection: Connection, origin: str, event_id: str) -> tuple[int, int]
 
 def add(connection: Connection, at: Head, new: Sequence[Event]) -> Head:
     """Write events, numbered on from `at`, with their links; the head behind them."""
-    values = [_values(event) for event in new]
+    values = [row(event) for event in new]
     connection.execute(_INSERT, values)
     return links.add(connection, at, EVENT, values)
 
 
-def _values(event: Event) -> dict[str, Any]:
+def row(event: Event) -> dict[str, Any]:
+    """An event as it is stored."""
     report = event.report
     return {
         "seq": event.seq,
@@ -160,35 +161,17 @@ def _told_before(dialect: str) -> Select[Any]:
     )
 
 
-def of_tag(connection: Connection, key: TagKey, since_ns: int) -> list[TagEvent]:
-    """What was told of one tag since a moment, in no order."""
+def of_tag(connection: Connection, key: TagKey, since_ns: int, known_ns: int = ALWAYS_NS) -> list[TagEvent]:
+    """What was told of one tag since a moment, as far as it was received by `known_ns`, in no order."""
     query = select(*_TAG_EVENT).where(
         events.c.registry == key.registry,
         events.c.repository == key.repository,
         events.c.tag == key.tag,
-        events.c.time_ns >= since_ns,
+        events.c.time_ns.between(since_ns, min(known_ns, ALWAYS_NS - MAX_AHEAD_NS) + MAX_AHEAD_NS),
         events.c.scope == Scope.TAG.value,
+        events.c.received_ns <= known_ns,
     )
     return [_tag_event(row) for row in connection.execute(query)]
-
-
-def of_tags(connection: Connection, keys: Collection[TagKey], known_ns: int) -> dict[TagKey, list[TagEvent]]:
-    """What was told of each tag and received by `known_ns`, in no order."""
-    if not keys:
-        return {}
-    dialect = connection.dialect.name
-    wanted = rows(dialect, [(key.registry, key.repository, key.tag) for key in keys])
-    found: dict[TagKey, list[TagEvent]] = {}
-    for row in connection.execute(_of_tags(dialect), wanted | {"known": known_ns}):
-        found.setdefault(TagKey(row.registry, row.repository, row.tag), []).append(_tag_event(row))
-    return found
-
-
-@cache
-def _of_tags(dialect: str) -> Select[Any]:
-    return select(*_TAG_EVENT, events.c.registry, events.c.repository).where(
-        row_of(dialect, _TAG), events.c.scope == Scope.TAG.value, events.c.received_ns <= bindparam("known")
-    )
 
 
 def of_repository(connection: Connection, registry: str, repository: str) -> list[TagEvent]:

@@ -120,7 +120,8 @@ def test_only_the_newest_are_looked_at(engine: Engine) -> None:
 
 def test_an_index_leads_to_them(engine: Engine) -> None:
     take_in(engine, *(an_event(second=second) for second in range(30)))
-    query = "SELECT seq FROM events WHERE origin = 'prod' AND repository <> 'x' ORDER BY seq DESC LIMIT 200"
+    order = "ORDER BY time_ns DESC, seq DESC"
+    query = f"SELECT seq FROM events WHERE origin = 'prod' AND repository <> 'x' {order} LIMIT 200"
     sqlite = engine.dialect.name == "sqlite"
     with reading(engine) as connection:
         if not sqlite:

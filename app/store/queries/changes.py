@@ -4,16 +4,15 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from sqlalchemy import (
-    Boolean,
     ColumnElement,
     CompoundSelect,
     Connection,
     FromClause,
     and_,
     func,
-    literal_column,
     or_,
     select,
+    text,
     union,
 )
 
@@ -22,7 +21,7 @@ from app.domain.changes import ABSENT, UNKNOWN, Kind, TagKey
 from app.domain.events import Scope
 from app.domain.names import RELEASE, referred_by
 from app.domain.text import storable
-from app.store.dialect import RELEASES
+from app.store.dialect import RARE, RELEASES
 from app.store.queries.conditions import equal, fetch_told, in_repository, in_scope, named, storable_ns, within
 from app.store.queries.paging import AnyRow, Key, Page, Paging
 from app.store.schema import changes, events
@@ -108,12 +107,13 @@ LINES = select(
 ORDER = (changes.c.time_ns, changes.c.sequence, changes.c.event_id, changes.c.origin)
 """Decision 5; one event may change several tags, so the id goes with it where there is more than one."""
 KEY = Key((*ORDER, changes.c.id))
+RARE_KINDS = (Kind.REMOVED.value, Kind.RESTORED.value, Kind.VOID.value)
 IS_LINE = changes.c.kind != Kind.VOID.value
 
 
 def page(connection: Connection, scope: AccessScope, asked: ChangeFilter, paging: Paging) -> Page[ChangeLine]:
     """Changes, newest first. Raises CursorError."""
-    query = LINES.where(*_wanted(connection, asked))
+    query = LINES.where(*wanted(connection, asked))
     return fetch_told(connection, scope, query, (asked, KEY, paging), line)
 
 
@@ -134,29 +134,31 @@ def altered(
         changes.c.altered_seq <= last[-1],
         *in_scope(changes, scope),
         *in_repository(connection, changes, asked.registry, asked.repository),
-        *_wanted(connection, replace(asked, void=True)),
+        *named(changes.c.tag, asked.tag),
+        *wanted(connection, replace(asked, void=True)),
     )
     rows = connection.execute(query.order_by(changes.c.altered_seq, changes.c.id))
     return last[-1], [(row.altered_seq, line(row)) for row in rows]
 
 
-def _wanted(connection: Connection, asked: ChangeFilter) -> list[ColumnElement[bool]]:
-    """What is asked for besides the repository."""
-    wanted = [
-        *named(changes.c.tag, asked.tag),
+def wanted(connection: Connection, asked: ChangeFilter) -> list[Any]:
+    """What is asked for besides the repository and the tag."""
+    conditions: list[Any] = [
         *equal(changes, asked, ("actor", "kind", "origin")),
         *within(changes.c.time_ns, asked.since_ns, asked.until_ns),
     ]
+    if asked.kind in RARE_KINDS:
+        conditions.append(text(RARE))
     if asked.digest is not None:
-        wanted.append(changes.c.id.in_(_about(storable(asked.digest))))
+        conditions.append(changes.c.id.in_(_about(storable(asked.digest))))
     if not asked.void and asked.kind != Kind.VOID.value:
-        wanted.append(IS_LINE)
+        conditions.append(IS_LINE)
     if asked.moved_releases:
-        wanted += _moved_release(connection)
-    return wanted
+        conditions += _moved_release(connection)
+    return conditions
 
 
-def _moved_release(connection: Connection) -> list[ColumnElement[bool]]:
+def _moved_release(connection: Connection) -> list[Any]:
     """A tag that looks like a release points elsewhere, be it that it was removed in between."""
     removal = changes.alias("removal")
     before = (
@@ -168,7 +170,7 @@ def _moved_release(connection: Connection) -> list[ColumnElement[bool]]:
     )
     elsewhere = and_(before != changes.c.after, before != UNKNOWN)
     return [
-        literal_column(RELEASES[connection.dialect.name].format("changes."), Boolean),
+        text(RELEASES[connection.dialect.name].format("changes.")),
         changes.c.tag.regexp_match(rf"\A{RELEASE}\Z"),
         or_(changes.c.kind == Kind.MOVED.value, elsewhere),
     ]

@@ -17,6 +17,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    true,
     tuple_,
 )
 
@@ -33,12 +34,14 @@ _WILD = re.compile(r"[*?]")
 
 
 class Named(Protocol):
-    """A question that may name a registry and a repository, or repositories by a pattern."""
+    """A question that may name a registry, a repository and a tag, the last two by patterns too."""
 
     @property
     def registry(self) -> str | None: ...
     @property
     def repository(self) -> str | None: ...
+    @property
+    def tag(self) -> str | None: ...
 
 
 def equal(table: Table, asked: object, names: Iterable[str]) -> list[ColumnElement[bool]]:
@@ -130,29 +133,33 @@ def fetch_told(
     asked: tuple[Named, Key, Paging],
     make: Callable[[AnyRow], T],
 ) -> Page[T]:
-    """A page of `query` in the order of time, of what is told of the repositories that are asked for and in scope.
+    """A page of `query` in the order of time, of what is told of the repositories and tags that are asked for and in
+    scope.
 
-    If a pattern matches few, an index leads to each of them. If it matches many, what they are told of is among the
-    rest, and a page may be short and have a next. Raises CursorError.
+    If a registry or a pattern has few repositories, an index leads to each of them. If it has many, and where no index
+    leads to a tag, what is asked for is among the rest, and a page may be short and have a next. Raises CursorError.
     """
     names, key, paging = asked
     table = key.columns[0].table
-    query = query.where(*in_scope(table, scope))
-    if names.repository is None or not is_pattern(names.repository):
+    query, tagged = query.where(*in_scope(table, scope)), named(table.c.tag, names.tag)
+    one = names.repository is not None and not is_pattern(names.repository)
+    if one or (names.registry is None and names.repository is None):
         query = query.where(*in_repository(connection, table, names.registry, names.repository))
-        return fetch(connection, query, key, paging, make)
+        if not tagged or (one and table is changes):
+            return fetch(connection, query.where(*tagged), key, paging, make)
+        return fetch_some(connection, query, and_(*tagged), (key, paging), make)
     matching = _matching(names.registry, names.repository).where(*in_scope(repositories, scope)).limit(FEW + 1)
     found = connection.execute(matching).all()
     if len(found) <= FEW:
         places = [and_(table.c.registry == row.registry, table.c.repository == row.repository) for row in found]
-        return fetch_from(connection, query, places, (key, paging), make)
-    among = and_(*named(table.c.repository, names.repository))
+        return fetch_from(connection, query.where(*tagged), places, (key, paging), make)
+    among = and_(true(), *tagged, *named(table.c.repository, names.repository))
     if names.registry is not None:
         among = and_(among, table.c.registry.concat("") == storable(names.registry))
     return fetch_some(connection, query, among, (key, paging), make)
 
 
-def _matching(registry: str | None, pattern: str) -> Select[Any]:
+def _matching(registry: str | None, pattern: str | None) -> Select[Any]:
     query = select(repositories.c.registry, repositories.c.repository).where(*named(repositories.c.repository, pattern))
     return query if registry is None else query.where(repositories.c.registry == storable(registry))
 

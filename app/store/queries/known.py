@@ -1,29 +1,33 @@
-"""History as it was known at a moment: folded again from the events that had been received by then.
+"""History as it was known at a moment.
 
-What is written of the history can't tell that: a late event may have rewritten it. It costs what the events of the
-tags in question cost.
+What is written tells it, but for what came later and tells of earlier: a line is as it was known if its event had been
+received, and if nothing that came later stands before it. Tags of which something did are folded again, from the last
+line that is sure on, with the events that had been received by then.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, case, exists, func, not_, or_, select, true
 
 from app.domain.access import AccessScope
-from app.domain.changes import ABSENT, UNKNOWN, Change, Kind, TagKey, TagState, fold
-from app.domain.events import Order, Scope, TagEvent
-from app.domain.names import referred_by, release_like
-from app.domain.text import storable
+from app.domain.changes import Change, Kind, TagKey, TagState, fold, state_before
+from app.domain.events import MAX_AHEAD_NS, Provenance, Scope, TagEvent
+from app.domain.names import referred_by
+from app.store import changes as written
 from app.store import events as stored
 from app.store.dialect import listed, one_of, row_of, rows
-from app.store.queries.changes import KEY, ChangeFilter, ChangeLine
+from app.store.queries.changes import LINES, ChangeLine, line
 from app.store.queries.conditions import in_repository, in_scope, named, storable_ns
-from app.store.queries.paging import Page, Paging, newest
+from app.store.queries.paging import AnyRow
 from app.store.schema import changes, events
 
-AT_ONCE = 100
+_BEGINNING_NS, _ALWAYS_NS = -(2**62), stored.ALWAYS_NS
+_AFTER_NS, _LAST_NS = "after_ns", "last_ns"
 _KEY = (events.c.registry, events.c.repository, events.c.tag)
+_Conditions = Sequence[ColumnElement[bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,149 +40,156 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True)
-class KnownTag:
-    """What was known of a tag: its lines in their order, and the events that name it."""
+class Known:
+    """What was known at `at_ns` of some tags: what is written, but for `folded`.
 
-    key: TagKey
-    lines: tuple[Change, ...]
-    told: tuple[TagEvent, ...]
+    Those are tags whose written lines hold no longer from `from_ns` on; here are theirs, from the last one before that.
+    """
 
-    def at(self, at_ns: int) -> Change | None:
-        """The line that says what the tag was at a moment."""
-        return next((line for line in reversed(self.lines) if line.order.time_ns <= at_ns), None)
+    at_ns: int
+    from_ns: int
+    folded: Mapping[TagKey, tuple[Change, ...]]
 
-    def after(self, at_ns: int) -> Change | None:
-        """The first line behind a moment."""
-        return next((line for line in self.lines if line.order.time_ns > at_ns), None)
-
-    def ambiguous(self, at_ns: int) -> bool:
-        """Whether the last instant of news by then told of two digests, and no wider removal came after it."""
-        instant = max((event.order.time_ns for event in self.told if event.order.time_ns <= at_ns), default=None)
-        line = self.at(at_ns)
-        if instant is None or line is None or line.order.time_ns > instant:
-            return False
-        pushed = {event.digest for event in self.told if event.order.time_ns == instant and not event.order.sequence}
-        return len(pushed - {None}) > 1
-
-
-def every_tag(connection: Connection, scope: AccessScope, names: Names, known_ns: int) -> Iterator[KnownTag]:
-    """All tags of which something had been told, in the order of their keys."""
-    last: TagKey | None = None
-    while keys := tag_keys(connection, scope, names, last):
-        yield from fold_tags(connection, scope, keys, known_ns)
-        last = keys[-1]
-
-
-def tag_keys(connection: Connection, scope: AccessScope, names: Names, beyond: TagKey | None) -> list[TagKey]:
-    """The next AT_ONCE tags of which anything was ever told."""
-    query = select(*_KEY).where(
-        events.c.scope.is_not(None),
-        events.c.tag.is_not(None),
-        *in_scope(events, scope),
-        *in_repository(connection, events, names.registry, names.repository),
-        *named(events.c.tag, names.tag),
-    )
-    if beyond is not None:
-        query = query.where(
-            events.c.registry >= beyond.registry,
-            tuple_(*_KEY) > tuple_(beyond.registry, beyond.repository, beyond.tag),
+    def written(self, dialect: str, table: FromClause) -> ColumnElement[bool]:
+        """Which rows of `table`, changes under whatever name, were known as they are written."""
+        told = events.alias()
+        of_it = and_(told.c.origin == table.c.origin, told.c.event_id == table.c.event_id)
+        in_time = table.c.time_ns <= _latest(self.at_ns)
+        return and_(
+            in_time,
+            exists().where(of_it, told.c.received_ns <= self.at_ns),
+            or_(table.c.time_ns < self.from_ns, self.apart(dialect, table)),
         )
-    return [TagKey(*row) for row in connection.execute(query.distinct().order_by(*_KEY).limit(AT_ONCE))]
+
+    def apart(self, dialect: str, table: FromClause) -> ColumnElement[bool]:
+        """Which rows of `table` are not of a folded tag."""
+        if not self.folded:
+            return true()
+        keys = [(key.registry, key.repository, key.tag) for key in self.folded]
+        return not_(row_of(dialect, [table.c[name] for name in ("registry", "repository", "tag")], keys))
+
+    def at(self, connection: Connection, key: TagKey, at_ns: int) -> Change | None:
+        """The line that says where a folded tag pointed at a moment."""
+        made = next((one for one in reversed(self.folded[key]) if one.order.time_ns <= at_ns), None)
+        return made or written.last_by(connection, key, min(storable_ns(at_ns), self.from_ns - 1))
+
+    def after(self, key: TagKey, at_ns: int) -> int | None:
+        """When a folded tag first changed after a moment, as far as its folded lines tell."""
+        return next((one.order.time_ns for one in self.folded[key] if one.order.time_ns > at_ns), None)
+
+    def lines(self, key: TagKey) -> Iterator[tuple[Change | None, Change]]:
+        """Each folded line of a tag from `from_ns` on, and the line before it."""
+        for before, one in pairwise((None, *self.folded[key])):
+            if one is not None and one.order.time_ns >= self.from_ns:
+                yield before, one
 
 
-def fold_tags(
-    connection: Connection, scope: AccessScope, keys: Sequence[TagKey], known_ns: int
-) -> list[KnownTag]:
-    """Those of `keys` that may be seen and of which something had been told."""
-    known_ns = storable_ns(known_ns)
-    told = stored.of_tags(connection, [key for key in keys if scope.allows(key.registry, key.repository)], known_ns)
-    wide = _wide(connection, told, known_ns)
-    return [
-        _fold(key, told[key], wide.get((key.registry, key.repository), [])) for key in keys if key in told
+def _latest(at_ns: int) -> int:
+    """No event that had been received is of a later time."""
+    return storable_ns(at_ns + MAX_AHEAD_NS)
+
+
+def of_names(connection: Connection, scope: AccessScope, names: Names, known_ns: int) -> Known:
+    """What had been received by `known_ns` of the tags that are asked for and may be seen."""
+    in_place = [
+        *in_scope(events, scope), *in_repository(connection, events, names.registry, names.repository)
     ]
+    return _known(connection, [*in_place, *named(events.c.tag, names.tag)], in_place, storable_ns(known_ns))
 
 
-def _wide(
-    connection: Connection, told: Mapping[TagKey, Sequence[TagEvent]], known_ns: int
-) -> dict[tuple[str, str], list[TagEvent]]:
-    repositories: dict[str, set[str]] = {}
-    digests: dict[str, set[str]] = {}
-    for key, own in told.items():
-        repositories.setdefault(key.registry, set()).add(key.repository)
-        digests.setdefault(key.registry, set()).update(event.digest for event in own if event.digest)
-    return {
-        (registry, repository): found
-        for registry, names in repositories.items()
-        for repository, found in stored.wide(connection, registry, names, digests[registry], known_ns).items()
+def of_keys(connection: Connection, keys: Sequence[TagKey], known_ns: int) -> Known:
+    """The same of some tags, at least one."""
+    dialect = connection.dialect.name
+    names = [(key.registry, key.repository, key.tag) for key in keys]
+    places = sorted({name[:2] for name in names})
+    own, wide = row_of(dialect, _KEY, names), row_of(dialect, _KEY[:2], places)
+    return _known(connection, [own], [wide], storable_ns(known_ns))
+
+
+def _known(connection: Connection, own: _Conditions, wide: _Conditions, at_ns: int) -> Known:
+    overtaken = _overtaken(connection, own, wide, at_ns)
+    from_ns = min(overtaken.values(), default=0)
+    return Known(at_ns, from_ns, {key: _folded(connection, key, from_ns, at_ns) for key in overtaken})
+
+
+def _overtaken(connection: Connection, own: _Conditions, wide: _Conditions, at_ns: int) -> dict[TagKey, int]:
+    """The tags of which something that was received after `at_ns` may stand before something that had been received
+    by then, each with the earliest time of what came after.
+
+    What removes several tags counts for each tag of its repository.
+    """
+    removals = {
+        (row.registry, row.repository): (row.after_ns, row.last_ns)
+        for row in connection.execute(_split(_KEY[:2], [*wide, events.c.tag.is_(None)], at_ns))
     }
+    first_ns = min((after_ns for after_ns, _ in removals.values()), default=_ALWAYS_NS)
+    last_ns = max((last_ns for _, last_ns in removals.values()), default=_BEGINNING_NS)
+    query = _split(_KEY, [*own, events.c.tag.is_not(None)], at_ns)
+    after, last = query.selected_columns[_AFTER_NS], query.selected_columns[_LAST_NS]
+    crossed = [place for place, (after_ns, last_ns) in removals.items() if after_ns <= last_ns]
+    among = [row_of(connection.dialect.name, _KEY[:2], crossed)] if crossed else []
+    query = query.having(or_(last >= after, last >= first_ns, after <= last_ns, *among))
+    found = {}
+    for row in connection.execute(query):
+        removed = removals.get((row.registry, row.repository), (_ALWAYS_NS, _BEGINNING_NS))
+        earliest_ns = min(row.after_ns, removed[0])
+        if max(row.last_ns, removed[1]) >= earliest_ns:
+            found[TagKey(row.registry, row.repository, row.tag)] = earliest_ns
+    return found
 
 
-def _fold(key: TagKey, own: Sequence[TagEvent], wide: Sequence[TagEvent]) -> KnownTag:
-    lines, _ = fold(key, TagState(), sorted((*own, *wide), key=lambda event: event.order))
-    return KnownTag(key, tuple(lines), tuple(event for event in own if event.scope is Scope.TAG))
+def _split(by: Sequence[ColumnElement[Any]], conditions: _Conditions, at_ns: int) -> Select[Any]:
+    """By `by`, the first time of what was received after `at_ns`, and the last of what had been.
+
+    That there is a scope is said for SQLite, as in `stored.wide`.
+    """
+    later = events.c.received_ns > at_ns
+    after = func.min(case((later, events.c.time_ns), else_=_ALWAYS_NS)).label(_AFTER_NS)
+    last = func.max(case((later, _BEGINNING_NS), else_=events.c.time_ns)).label(_LAST_NS)
+    return select(*by, after, last).where(events.c.scope.is_not(None), *conditions).group_by(*by)
 
 
-def page(
-    connection: Connection, scope: AccessScope, asked: ChangeFilter, paged: tuple[int, Paging]
-) -> Page[ChangeLine]:
-    """Lines of history as they were known at a moment, newest first; void ones are not told. Raises CursorError."""
-    known_ns, paging = paged
-    names = Names(asked.registry, asked.repository, asked.tag)
-    found = (
-        ((*_order(line.order), line.id), line)
-        for tag in every_tag(connection, scope, names, known_ns)
-        for line in _asked_for(tag, asked)
-    )
-    shown = newest(found, (KEY, paging))
-    return Page(tuple(change_lines(connection, scope, shown.items)), shown.next)
+def _folded(connection: Connection, key: TagKey, from_ns: int, at_ns: int) -> tuple[Change, ...]:
+    """The lines of a tag from the last one before `from_ns` on. What came after `at_ns` doesn't tell of earlier."""
+    last_ns = written.last_time(connection, key, from_ns)
+    since_ns = _BEGINNING_NS if last_ns is None else last_ns
+    begin = written.first_at(connection, key, since_ns)
+    state = TagState() if begin is None else state_before(begin)
+    own = stored.of_tag(connection, key, since_ns, at_ns)
+    digests = {event.digest for event in own if event.digest} | {state.points_to}
+    wide = stored.wide(connection, key.registry, [key.repository], digests, at_ns).get(key.repository, [])
+    about: Iterable[TagEvent] = (event for event in (*own, *wide) if event.order.time_ns >= since_ns)
+    made, _ = fold(key, state, sorted(about, key=lambda event: event.order))
+    return tuple(made)
 
 
-def _order(order: Order) -> tuple[int, int, str, str]:
-    return order.time_ns, order.sequence, order.event_id, order.origin
+COLUMNS = LINES.add_columns(events.c.scope)
+"""As LINES, and what `as_known` needs."""
 
 
-def _asked_for(tag: KnownTag, asked: ChangeFilter) -> Iterator[Change]:
-    lines = _moved_releases(tag) if asked.moved_releases else iter(tag.lines)
-    return (line for line in lines if _fits(line, asked))
+def as_known(connection: Connection, row: AnyRow, at_ns: int) -> ChangeLine:
+    """A row of COLUMNS. That a tag's own delete followed a wider removal, which confirms it, may have come later."""
+    found = line(row)
+    wide = row.scope is not None and row.scope != Scope.TAG
+    if not (wide and found.kind == Kind.REMOVED and found.provenance == Provenance.OBSERVED):
+        return found
+    key = TagKey(found.registry, found.repository, found.tag)
+    made = {change.id: change for change in _folded(connection, key, found.time_ns, at_ns)}
+    return replace(found, provenance=made[found.id].provenance.value) if found.id in made else found
 
 
-def _moved_releases(tag: KnownTag) -> Iterator[Change]:
-    """Lines by which a tag that looks like a release came to another content than it had, removed in between or not."""
-    if not release_like(tag.key.tag):
-        return
-    for before, line in pairwise(tag.lines):
-        again = line.kind is Kind.RESTORED and before.before not in (line.after, UNKNOWN, ABSENT)
-        if line.kind is Kind.MOVED or again:
-            yield line
-
-
-def _fits(line: Change, asked: ChangeFilter) -> bool:
-    wanted = (
-        (asked.kind, (line.kind.value,)),
-        (asked.actor, (line.actor,)),
-        (asked.origin, (line.order.origin,)),
-        (asked.digest, (line.before, line.after)),
-    )
-    since_ns, until_ns = asked.since_ns, asked.until_ns
-    in_time = (since_ns is None or line.order.time_ns >= since_ns) and (
-        until_ns is None or line.order.time_ns < until_ns
-    )
-    return in_time and all(value is None or storable(value) in held for value, held in wanted)
-
-
-def change_lines(connection: Connection, scope: AccessScope, made: Sequence[Change]) -> list[ChangeLine]:
-    """Those that may be seen with what is written beside: where each came from, and what became of it."""
-    found = [change for change in made if scope.allows(change.key.registry, change.key.repository)]
-    if not found:
+def change_lines(connection: Connection, made: Sequence[Change]) -> list[ChangeLine]:
+    """Folded lines with what is written beside: where each came from, and what became of it."""
+    if not made:
         return []
-    written, told = _written(connection, found), _told(connection, found)
+    outcomes, told = _outcomes(connection, made), _told(connection, made)
     return [
-        _line(change, written.get(change.id, (None, None)), told.get((change.order.origin, change.order.event_id)))
-        for change in found
+        _line(change, outcomes.get(change.id, (None, None)), told.get((change.order.origin, change.order.event_id)))
+        for change in made
     ]
 
 
-def _written(connection: Connection, found: Sequence[Change]) -> dict[str, tuple[str, int]]:
+def _outcomes(connection: Connection, found: Sequence[Change]) -> dict[str, tuple[str, int]]:
     dialect = connection.dialect.name
     query = select(changes.c.id, changes.c.fan_out, changes.c.recorded_ns).where(one_of(dialect, changes.c.id, "ids"))
     stored_rows = connection.execute(query, {"ids": listed(dialect, (change.id for change in found))})
@@ -194,7 +205,7 @@ def _told(connection: Connection, found: Sequence[Change]) -> dict[tuple[str, st
 
 
 def _line(
-    change: Change, written: tuple[str | None, int | None], told: tuple[str | None, str | None] | None
+    change: Change, outcome: tuple[str | None, int | None], told: tuple[str | None, str | None] | None
 ) -> ChangeLine:
     key, order = change.key, change.order
     request_addr, user_agent = told or (None, None)
@@ -212,8 +223,8 @@ def _line(
         event_id=order.event_id,
         provenance=change.provenance.value,
         voided_by=None,
-        fan_out=written[0],
-        recorded_ns=written[1],
+        fan_out=outcome[0],
+        recorded_ns=outcome[1],
         request_addr=request_addr,
         user_agent=user_agent,
         referrer=referred_by(key.tag),

@@ -1,20 +1,22 @@
 """What tags pointed to at a moment, since and until when, and who did that: as known now, or as known then."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, and_, func, select
+from sqlalchemy import ColumnElement, Connection, FromClause, ScalarSelect, Select, and_, func, select, true
 
 from app.domain.access import AccessScope
 from app.domain.changes import TagKey
-from app.domain.events import Scope
-from app.store.dialect import listed, one_of
+from app.domain.events import MAX_AHEAD_NS, Scope
+from app.store.dialect import listed, one_of, row_of
+from app.store.events import ALWAYS_NS
 from app.store.queries import known
-from app.store.queries.changes import IS_LINE, LINES, ORDER, ChangeLine, Moment, line, moment, same_tag
+from app.store.queries.changes import IS_LINE, ORDER, ChangeLine, Moment, line, moment, same_tag
 from app.store.queries.changes import at as stored_at
-from app.store.queries.conditions import in_repository, in_scope, named, storable_ns
-from app.store.queries.known import KnownTag, Names
-from app.store.queries.paging import AnyRow, Key, Page, Paging, decode, encode, fetch
+from app.store.queries.conditions import equal, in_repository, in_scope, named, storable_ns
+from app.store.queries.known import COLUMNS, Known, as_known
+from app.store.queries.paging import AnyRow, Key, Page, Paging, fetch
 from app.store.schema import changes, events, tags
 
 KEY = Key((tags.c.registry, tags.c.repository, tags.c.tag), newest_first=False)
@@ -33,93 +35,103 @@ class MomentFilter:
 
 def page(connection: Connection, scope: AccessScope, asked: MomentFilter, paging: Paging) -> Page[Moment]:
     """Every tag that has a history, by name. Raises CursorError."""
-    if asked.known_ns is not None:
-        return _known_page(connection, scope, asked, paging)
-    at_ns = storable_ns(asked.at_ns)
-    query = select(*KEY.columns, *_columns(at_ns)).where(
-        *in_scope(tags, scope),
-        *in_repository(connection, tags, asked.registry, asked.repository),
-        *named(tags.c.tag, asked.tag),
+    key, query = (KEY, select(*KEY.columns)) if asked.known_ns is None else (_TOLD, _told_by(asked.known_ns))
+    table = key.columns[0].table
+    query = query.where(
+        *in_scope(table, scope),
+        *in_repository(connection, table, asked.registry, asked.repository),
+        *named(table.c.tag, asked.tag),
     )
-    found = fetch(connection, query, KEY, paging, lambda row: row)
-    began = _lines(connection, [row.began for row in found.items if row.began is not None])
-    moments = tuple(_moment(TagKey(*row[:3]), at_ns, row, began.get(row.began)) for row in found.items)
-    return Page(moments, found.next)
+    found = fetch(connection, query, key, paging, lambda row: TagKey(*row))
+    return Page(tuple(_moments(connection, found.items, asked)), found.next)
+
+
+_TOLD = Key((events.c.registry, events.c.repository, events.c.tag), newest_first=False)
+
+
+def _told_by(known_ns: int) -> Select[Any]:
+    """The tags of which anything had been told by name: what came later may have made that there never was one."""
+    told = (events.c.scope.is_not(None), events.c.tag.is_not(None), events.c.received_ns <= storable_ns(known_ns))
+    return select(*_TOLD.columns).where(*told).distinct()
 
 
 def one(connection: Connection, scope: AccessScope, key: TagKey, asked: MomentFilter) -> Moment | None:
     """The moment of one tag, whatever its names look like; None if it has no history, or none that may be seen."""
     if asked.known_ns is None:
         return stored_at(connection, scope, key, asked.at_ns)
-    folded = known.fold_tags(connection, scope, [key], asked.known_ns)
-    found = _known_moments(connection, scope, folded, storable_ns(asked.at_ns))
-    return found[0] if found else None
+    if not scope.allows(key.registry, key.repository):
+        return None
+    told = _told_by(asked.known_ns).where(*equal(events, key, ("registry", "repository", "tag"))).limit(1)
+    keys = [TagKey(*row) for row in connection.execute(told)]
+    return next(iter(_moments(connection, keys, asked)), None)
 
 
-def _columns(at_ns: int) -> list[ColumnElement[Any]]:
+def _moments(connection: Connection, keys: Sequence[TagKey], asked: MomentFilter) -> list[Moment]:
+    """Of those tags that had a history, in the order of their keys."""
+    if not keys:
+        return []
+    at_ns, dialect = storable_ns(asked.at_ns), connection.dialect.name
+    names = [(key.registry, key.repository, key.tag) for key in keys]
+    told = None if asked.known_ns is None else known.of_keys(connection, keys, asked.known_ns)
+    query = select(*KEY.columns).where(row_of(dialect, KEY.columns, names))
+    if told is not None:
+        query = _told_by(told.at_ns).where(row_of(dialect, _TOLD.columns, names))
+    place = query.subquery("place")
+    columns = _columns(dialect, place, (at_ns, told))
+    found = connection.execute(select(*place.c, *columns).order_by(*place.c)).all()
+    began = _lines(connection, [row.began for row in found if row.began is not None], told)
+    made = (_moment(connection, (TagKey(*row[:3]), at_ns), (row, began.get(row.began)), told) for row in found)
+    return [one for one in made if one.change is not None or one.until_ns is not None]
+
+
+def _columns(dialect: str, place: FromClause, when: tuple[int, Known | None]) -> list[ColumnElement[Any]]:
     """Of each tag: the line that began what it was, when that ended, and how many digests the last news told of."""
+    at_ns, told = when
     newest_first = [column.desc() for column in ORDER]
-    on_tag = and_(same_tag(changes, tags), IS_LINE)
+    on_tag = and_(same_tag(changes, place), IS_LINE, true() if told is None else told.written(dialect, changes))
     began = select(changes.c.id).where(on_tag, changes.c.time_ns <= at_ns).order_by(*newest_first).limit(1)
     ended = select(func.min(changes.c.time_ns)).where(on_tag, changes.c.time_ns > at_ns)
-    news_ns = _news_ns(at_ns)
-    told = select(func.count(events.c.digest.distinct())).where(
-        same_tag(events, tags), _NAMES_TAG, events.c.time_ns == news_ns, events.c.sequence == 0
+    received_ns = ALWAYS_NS if told is None else told.at_ns
+    news_ns = _news_ns(place, at_ns, received_ns)
+    digests = select(func.count(events.c.digest.distinct())).where(
+        same_tag(events, place), _names_tag(events, received_ns), events.c.time_ns == news_ns, events.c.sequence == 0
     )
     return [
         began.scalar_subquery().label("began"),
         ended.scalar_subquery().label("ended_ns"),
         news_ns.label("news_ns"),
-        told.scalar_subquery().label("told"),
+        digests.scalar_subquery().label("digests"),
     ]
 
 
-_NAMES_TAG = events.c.scope == Scope.TAG.value
+def _names_tag(table: FromClause, received_ns: int) -> ColumnElement[bool]:
+    return and_(table.c.scope == Scope.TAG.value, table.c.received_ns <= received_ns)
 
 
-def _news_ns(at_ns: int) -> ScalarSelect[Any]:
+def _news_ns(place: FromClause, at_ns: int, received_ns: int) -> ScalarSelect[Any]:
     """The last instant by then of which anything was told of the tag by name."""
     news = events.alias("news")
-    names_tag = and_(same_tag(news, tags), news.c.scope == Scope.TAG.value)
-    return select(func.max(news.c.time_ns)).where(names_tag, news.c.time_ns <= at_ns).correlate(tags).scalar_subquery()
+    in_time = news.c.time_ns <= min(at_ns, storable_ns(received_ns + MAX_AHEAD_NS))
+    told = select(func.max(news.c.time_ns)).where(same_tag(news, place), _names_tag(news, received_ns), in_time)
+    return told.correlate(place).scalar_subquery()
 
 
-def _lines(connection: Connection, ids: list[str | None]) -> dict[str | None, ChangeLine]:
-    wanted = [identity for identity in ids if identity is not None]
-    if not wanted:
+def _lines(connection: Connection, ids: list[str], told: Known | None) -> dict[str | None, ChangeLine]:
+    if not ids:
         return {}
     dialect = connection.dialect.name
-    query: Select[Any] = LINES.where(one_of(dialect, changes.c.id, "ids"))
-    return {row.id: line(row) for row in connection.execute(query, {"ids": listed(dialect, wanted)})}
+    query = COLUMNS.where(one_of(dialect, changes.c.id, "ids"))
+    found = connection.execute(query, {"ids": listed(dialect, ids)}).all()
+    return {row.id: line(row) if told is None else as_known(connection, row, told.at_ns) for row in found}
 
 
-def _moment(key: TagKey, at_ns: int, row: AnyRow, change: ChangeLine | None) -> Moment:
-    ambiguous = change is not None and row.news_ns is not None and change.time_ns <= row.news_ns and row.told > 1
-    return moment(key, at_ns, row.ended_ns, change, ambiguous=ambiguous)
-
-
-def _known_page(connection: Connection, scope: AccessScope, asked: MomentFilter, paging: Paging) -> Page[Moment]:
-    names = Names(asked.registry, asked.repository, asked.tag)
-    last = None if paging.cursor is None else TagKey(*decode(paging.cursor, KEY))
-    found: list[Moment] = []
-    while len(found) <= paging.limit and (keys := known.tag_keys(connection, scope, names, last)):
-        folded = known.fold_tags(connection, scope, keys, asked.known_ns or 0)
-        found += _known_moments(connection, scope, folded, storable_ns(asked.at_ns))
-        last = keys[-1]
-    shown = found[: paging.limit]
-    more = len(found) > len(shown)
-    return Page(tuple(shown), encode([shown[-1].registry, shown[-1].repository, shown[-1].tag]) if more else None)
-
-
-def _known_moments(connection: Connection, scope: AccessScope, found: list[KnownTag], at_ns: int) -> list[Moment]:
-    """Of those tags that were known at all."""
-    seen = [tag for tag in found if tag.lines]
-    began = {tag.key: tag.at(at_ns) for tag in seen}
-    lines = known.change_lines(connection, scope, [change for change in began.values() if change is not None])
-    by_key = {TagKey(one.registry, one.repository, one.tag): one for one in lines}
-    moments = []
-    for tag in seen:
-        after = tag.after(at_ns)
-        until_ns = None if after is None else after.order.time_ns
-        moments.append(moment(tag.key, at_ns, until_ns, by_key.get(tag.key), ambiguous=tag.ambiguous(at_ns)))
-    return moments
+def _moment(
+    connection: Connection, when: tuple[TagKey, int], found: tuple[AnyRow, ChangeLine | None], told: Known | None
+) -> Moment:
+    (key, at_ns), (row, change), ended_ns = when, found, found[0].ended_ns
+    if told is not None and key in told.folded:
+        made = told.at(connection, key, at_ns)
+        change = known.change_lines(connection, [made])[0] if made else None
+        ended_ns = told.after(key, at_ns) if ended_ns is None else ended_ns
+    ambiguous = change is not None and row.news_ns is not None and change.time_ns <= row.news_ns and row.digests > 1
+    return moment(key, at_ns, ended_ns, change, ambiguous=ambiguous)

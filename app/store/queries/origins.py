@@ -80,7 +80,7 @@ def _facts(name: str, tally: Tally, gaps: Sequence[heard.Span], found: Newest | 
 
 
 _GIVEN = ("tag", "digest", "media_type", "actor", "host")
-_COLUMNS = [events.c[name] for name in (*_GIVEN, "event_id", "time_ns", "received_ns", "flags")]
+_COLUMNS = [events.c[name] for name in (*_GIVEN, "event_id", "seq", "time_ns", "received_ns", "flags")]
 
 
 def _newest(connection: Connection, origin: str) -> Newest | None:
@@ -88,10 +88,10 @@ def _newest(connection: Connection, origin: str) -> Newest | None:
     query = (
         select(*_COLUMNS)
         .where(events.c.origin == origin, events.c.repository != MADE_UP)
-        .order_by(events.c.seq.desc())
+        .order_by(events.c.time_ns.desc(), events.c.seq.desc())
         .limit(LOOKED_AT)
     )
-    rows = connection.execute(query).all()
+    rows = sorted(connection.execute(query), key=lambda row: row.seq, reverse=True)
     if not rows:
         return None
     lags = [row.received_ns - row.time_ns for row in rows if _has_time(row)]

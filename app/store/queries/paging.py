@@ -1,7 +1,6 @@
 """Keyset paging: a page ends at a row, and the next one begins behind that row's key."""
 
 import base64
-import heapq
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -164,17 +163,23 @@ def line_of(page: Callable[..., Page[Any]]) -> type:
     return cast(type, line)
 
 
-def newest(
-    found: Iterable[tuple[Sequence[Any], T]], paged: tuple[Key, Paging]
-) -> Page[T]:
-    """One page of what is at hand in no order, each with the values of its key. Raises CursorError."""
+Keyed = tuple[list[Any], T]
+"""With the values of its key."""
+
+
+def merged(found: Page[Keyed[T]], more: Iterable[Keyed[T]], paged: tuple[Key, Paging]) -> Page[T]:
+    """A page of a list, newest first, of which `found` is the page of one part, and `more` all of the rest.
+
+    Raises CursorError.
+    """
     key, paging = paged
-    if paging.cursor is not None:
-        last = decode(paging.cursor, key)
-        found = (one for one in found if list(one[0]) < last)
-    first = heapq.nlargest(paging.limit + 1, found, key=lambda one: list(one[0]))
-    shown = first[: paging.limit]
-    return Page(tuple(item for _, item in shown), encode(list(shown[-1][0])) if len(first) > len(shown) else None)
+    upto = None if found.next is None else decode(found.next, key)
+    beyond = None if paging.cursor is None else decode(paging.cursor, key)
+    rest = (one for one in more if (upto is None or one[0] >= upto) and (beyond is None or one[0] < beyond))
+    every_one = sorted((*found.items, *rest), key=lambda one: one[0], reverse=True)
+    shown = every_one[: paging.limit]
+    following = encode(shown[-1][0]) if len(every_one) > len(shown) else found.next
+    return Page(tuple(item for _, item in shown), following)
 
 
 def encode(values: Sequence[Any]) -> str:

@@ -61,13 +61,14 @@ def page(connection: Connection, scope: AccessScope, asked: PullFilter, paging: 
 def _page(connection: Connection, scope: AccessScope, asked: PullFilter, paging: Paging) -> Page[PullLine]:
     query = select(*(events.c[name] for name in _NAMES)).where(
         events.c.action == _PULL,
-        *named(events.c.tag, asked.tag),
         *equal(events, asked, ("digest", "actor", "origin")),
         *within(events.c.time_ns, asked.since_ns, asked.until_ns),
     )
     if asked.stale:
         query = query.where(
-            *in_scope(events, scope), *in_repository(connection, events, asked.registry, asked.repository)
+            *in_scope(events, scope),
+            *in_repository(connection, events, asked.registry, asked.repository),
+            *named(events.c.tag, asked.tag),
         )
         return fetch_some(connection, query, _stale(scope), (KEY, paging), _line)
     return fetch_told(connection, scope, query, (asked, KEY, paging), _line)

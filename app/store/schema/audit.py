@@ -2,8 +2,8 @@
 
 from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, Table, Text, UniqueConstraint, text
 
-from app.store.dialect import RELEASES
-from app.store.schema.base import Big, InBytes, metadata
+from app.store.dialect import NO_PULL, RARE, RELEASES
+from app.store.schema.base import Big, InBytes, Packed, metadata
 
 head = Table(
     "head",
@@ -63,18 +63,19 @@ events = Table(
     Column("source_addr", Text),
     Column("source_instance", Text),
     Column("flags", Text),
-    Column("raw", LargeBinary, nullable=False),
+    Column("raw", Packed, nullable=False),
     UniqueConstraint("origin", "event_id"),
     Index("ix_events_time", "time_ns", "seq"),
     Index("ix_events_pulls", "time_ns", "seq", sqlite_where=text("action = 'pull'"),
           postgresql_where=text("action = 'pull'")),
-    Index("ix_events_origin", "origin", "seq"),
+    Index("ix_events_origin", "origin", "time_ns", "seq"),
+    Index("ix_events_action", "action", "time_ns", "seq", sqlite_where=text(NO_PULL), postgresql_where=text(NO_PULL)),
     Index("ix_events_repository_time", "registry", "repository", "time_ns", "seq"),
     Index("ix_events_digest", "digest", "time_ns", "seq", sqlite_where=text("digest IS NOT NULL"),
           postgresql_where=text("digest IS NOT NULL")),
     Index("ix_events_actor", "actor", "time_ns", "seq", sqlite_where=text("actor IS NOT NULL"),
           postgresql_where=text("actor IS NOT NULL")),
-    Index("ix_events_history", "registry", "repository", "tag", "time_ns",
+    Index("ix_events_history", "registry", "repository", "tag", "time_ns", "received_ns",
           sqlite_where=text("scope IS NOT NULL"), postgresql_where=text("scope IS NOT NULL")),
     comment="One registry fact, append-only, with its exact bytes.",
 )
@@ -154,6 +155,9 @@ changes = Table(
     Index("ix_changes_tag_time", "registry", "repository", "tag", "time_ns"),
     Index("ix_changes_repository_time", "registry", "repository", "time_ns"),
     Index("ix_changes_time", "time_ns", "id"),
+    Index("ix_changes_actor", "actor", "time_ns", sqlite_where=text("actor IS NOT NULL"),
+          postgresql_where=text("actor IS NOT NULL")),
+    Index("ix_changes_kind", "kind", "time_ns", sqlite_where=text(RARE), postgresql_where=text(RARE)),
     Index("ix_changes_after", "after", "registry", "repository"),
     Index("ix_changes_releases", "time_ns", sqlite_where=text(RELEASES["sqlite"].format("")),
           postgresql_where=text(RELEASES["postgresql"].format(""))),
