@@ -177,7 +177,7 @@ def _postgresql(connection: Connection) -> Iterator[Put]:
 
     def put(table: Table, rows: Sequence[Values]) -> None:
         how = "FORMAT BINARY, FREEZE" if table in LOADED else "FORMAT BINARY"
-        kinds = [str(column.type.compile(connection.dialect)).lower() for column in table.c]
+        kinds = [str(column.type.compile(connection.dialect)).lower().split(" collate ")[0] for column in table.c]
         with driver.cursor().copy(f"COPY {table.name} ({', '.join(_quoted(table))}) FROM STDIN ({how})") as copy:
             copy.set_types(["int8" if kind == "bigint" else kind for kind in kinds])
             for row in rows:

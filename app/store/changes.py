@@ -54,7 +54,7 @@ def last_by(connection: Connection, key: TagKey, time_ns: int) -> Change | None:
 
 def _at(connection: Connection, key: TagKey, time_ns: int) -> list[Change]:
     query = select(changes).where(*_ON_TAG, changes.c.time_ns == time_ns, changes.c.kind != Kind.VOID.value)
-    return [_change(row) for row in connection.execute(query, _key(key))]
+    return [change_of(row) for row in connection.execute(query, _key(key))]
 
 
 def tags_that_pointed_to(

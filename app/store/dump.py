@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, LargeBinary, Table, column, func, insert, inspect, select, table
+from sqlalchemy import Connection, Engine, Table, column, func, insert, inspect, select, table
 from sqlalchemy.exc import DataError, IntegrityError
 
 from app.store.engine import writing
@@ -30,7 +30,7 @@ def shapes() -> list[Shape]:
 
 
 def _shape(one: Table) -> Shape:
-    binary = tuple(found.name for found in one.columns if isinstance(found.type, LargeBinary))
+    binary = tuple(found.name for found in one.columns if found.type.python_type is bytes)
     return Shape(one.name, tuple(found.name for found in one.columns), binary)
 
 

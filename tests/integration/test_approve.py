@@ -92,6 +92,7 @@ def ask_again(stage: Stage) -> None:
     asks = schema.deliveries.c.purpose == "approval"
     with writing(stage.engine) as connection:
         connection.execute(update(schema.deliveries).where(asks).values(next_attempt_ns=1))
+    stage.wait_out()
     assert stage.deliver(ALERT) == 1
 
 

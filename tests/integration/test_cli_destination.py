@@ -16,7 +16,9 @@ notices: [ops]
 
 
 @pytest.fixture
-def folder(sqlite_url: str, tmp_path: Path) -> Path:
+def folder(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("TAGTRAIL_DATA", "TAGTRAIL_CONFIG"):  # the commands set them, and they are put back
+        monkeypatch.setenv(name, str(tmp_path))
     (tmp_path / "tagtrail.yml").write_text(CONFIG, encoding="utf-8")
     assert sqlite_url == f"sqlite:///{tmp_path}/tagtrail.db"
     return tmp_path

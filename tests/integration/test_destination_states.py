@@ -123,20 +123,18 @@ def test_nothing_but_failures_disables(many: Stage, caplog: pytest.LogCaptureFix
     many.deliver()
     with reading(many.engine) as connection:
         set_state(many, failing_since_ns=now_ns(connection) - 3600 * SECOND_NS, not_before_ns=1)
-    sink = many.sinks[DEPLOY]
-    assert deliver(many.engine, DEPLOY, sink, {}, Manners(8, 3601 * SECOND_NS)) == 1
+    assert deliver(many.engine, many.fan, DEPLOY, {}, Manners(8, 3601 * SECOND_NS)) == 1
     assert state(many).state == "backing off"
     many.wait_out()
-    assert deliver(many.engine, DEPLOY, sink, {}, Manners(8, 3600 * SECOND_NS)) == 1
+    assert deliver(many.engine, many.fan, DEPLOY, {}, Manners(8, 3600 * SECOND_NS)) == 1
     assert state(many).state == "disabled"
     assert f"{DEPLOY} is disabled: nothing but failures for 1 h; the last: HTTP 500" in caplog.text
 
 
 def test_the_other_channels_say_once_that_one_is_disabled(many: Stage) -> None:
     many.listener.answer = lambda heard: Reply(410 if heard.path == "/deploy" else 200)
-    sink = many.sinks[DEPLOY]
     chat = Slack(many.door, Url.parse(f"{many.listener.url}/chat"))
-    deliver(many.engine, DEPLOY, sink, {}, Manners(3, told={ALERT: chat}))
+    deliver(many.engine, many.fan, DEPLOY, {}, Manners(3, told={ALERT: chat}))
     assert many.deliver(ALERT) == 1
     (said,) = many.told("/chat")
     assert b"trigger:web is disabled: it wants no more: HTTP 410" in said.body
@@ -180,11 +178,11 @@ def test_two_workers_send_no_more_at_once_than_may_be_in_flight(many: Stage) -> 
         return Reply()
 
     many.listener.answer = answer
-    sink, manners = many.sinks[DEPLOY], Manners(3)
+    manners = Manners(3)
 
     def work() -> None:
         for _ in range(40):
-            deliver(many.engine, DEPLOY, sink, {}, manners)
+            deliver(many.engine, many.fan, DEPLOY, {}, manners)
             if statuses(many) == ["delivered"] * 12:
                 return
             many.listener.sleep(0.1)

@@ -59,9 +59,14 @@ def written(engine: Engine) -> tuple[list[Line], dict[tuple[str, str], tuple[str
     return lines, {(r.repository, r.tag): (r.digest or "absent", bool(r.ambiguous)) for r in tags}
 
 
+WRITTEN_TABLES = (
+    "events", "links", "changes", "tags", "repositories", "outbox", "origins", "quarantine", "actions",
+)  # fmt: skip
+
+
 def empty(engine: Engine) -> None:
     with writing(engine) as connection:
-        for name in ("events", "links", "changes", "tags", "outbox", "origins", "quarantine", "actions", "repositories"):
+        for name in WRITTEN_TABLES:
             connection.execute(delete(schema.metadata.tables[name]))
         connection.execute(update(schema.head).values(seq=0, chain=None))
 

@@ -43,6 +43,7 @@ def test_all_that_was_deleted_comes_back_with_what_is_known_of_it(stage: Stage) 
     stage.happen(50, digest=B)
     stage.fan_out()
     stage.deliver()
+    stage.fan_out()  # how the deploys ended is told to nobody here
     changes_, tags_, sent = *history(stage.engine), stage.deliveries()
     with writing(stage.engine) as connection:
         connection.execute(delete(schema.changes))

@@ -701,7 +701,7 @@ def test_listing_repositories(shop: Shop, tmp_path: Path) -> None:
     for name in names:
         shop.driver.put_content(f"{paths.manifests(name)}/tags/v1/current/link", str(image.digest).encode())
     shop.driver.put_content(f"{paths.REPOSITORIES}/only/_uploads/x/startedat", b"")
-    shop.driver.put_content(f"{paths.REPOSITORIES}/Not%20valid/_manifests/x", b"")
+    shop.driver.put_content(f"{paths.REPOSITORIES}/Shop/_manifests/x", b"")
     assert shop.call("GET", "/v2/_catalog", status=200).json == {"repositories": names}
     found, url = [], "/v2/_catalog?n=2"
     while url:

@@ -333,7 +333,7 @@ def test_what_was_told_again_since_is_not_put_back_beside_it(told: Engine, keepi
     files = [keeping.folder / one.archive for one in retain.cut(told, keeping, "x")]
     take_in(told, again)
     assert put_back_all(told, files) == 3
-    assert seqs(told) == [1, 2, 3, 4, 5, 6, 7, 10]
+    assert seqs(told) == [1, 2, 3, 4, 5, 6, 7, 11]
     assert findings(told, KEY) == []
 
 

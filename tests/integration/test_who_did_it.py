@@ -14,12 +14,12 @@ from typing import Any
 
 import click
 import pytest
-from builders import B, add_delivery, an_event, envelope, moment, take_in
+from builders import A, B, add_delivery, an_event, envelope, moment, take_in
 from click.testing import CliRunner
 from flask.testing import FlaskClient
 from listener import Heard, Listener, Reply
 from reading_app import client_of
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, insert, select
 
 from app.cli import COMMANDS, main
 from app.domain.access import EVERYTHING, Role
@@ -34,6 +34,7 @@ from app.usecases.tokens import NewToken
 
 ME = f"os:{pwd.getpwuid(os.getuid()).pw_name}"
 REGISTRY = "registry.example:5000"
+TAG = f"registry={REGISTRY}&repository=shop/web&tag=stable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,13 @@ ACTS: Mapping[str, Act] = {
     "backup": Act("kept.tar.gz", "backup.make"),
     "migrate": Act("", "database.migrate"),
     "restore": Act("kept.tar.gz", "backup.restore"),
+    "approve": Act("msg_2", "approval.approved"),
+    "reject": Act("msg_2 --reason no", "approval.rejected"),
+    "pause": Act("everything", "pause"),
+    "resume": Act("everything", "resume"),
+    "redeploy": Act(f"{REGISTRY}/shop/web:stable --digest {A}", "redeploy"),
+    "destination disable": Act("trigger:web", "destination.disable"),
+    "destination enable": Act("trigger:web", "destination.enable"),
 }
 LOOKS: Mapping[str, str] = {
     "history": "shop/web:stable",
@@ -82,6 +90,10 @@ LOOKS: Mapping[str, str] = {
     "rules show": "0123456789ab",
     "rules simulate": "--since 2026-01-01",
     "trigger show": "web",
+    "channel test": "ops --show",
+    "approvals": "",
+    "pauses": "",
+    "destination list": "",
     "archive list": "",
     "audit verify": "",
     "audit checkpoint": "",
@@ -166,10 +178,14 @@ def house(engine: Engine, database_url: str, tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("PROD_SECRET", "s3cret")
     take_in(engine, an_event(), an_event(second=1, digest=B), an_event(second=2, action="pull"), received=3)
     add_delivery(engine, "msg_1")
+    with reading(engine) as connection:
+        present = connection.execute(select(schema.tags.c.change_id)).scalar_one()
+    add_delivery(engine, "msg_2", subject=present)
     entry = reject("prod", Received(envelope(an_event(second=9))), moment(10), ("unreadable", "by an older version"))
     with writing(engine) as connection:
         quarantine.add(connection, [entry])
         rule_texts.keep(connection, {"0123456789ab": "name: web"})
+        connection.execute(insert(schema.approvals).values(WAITS))
     tokens.issue(engine, NewToken("ann", Role.READ, EVERYTHING), "os:setup")
     with Listener(answer=registry) as listener:
         (tmp_path / "tagtrail.yml").write_text(json.dumps({
@@ -179,6 +195,8 @@ def house(engine: Engine, database_url: str, tmp_path: Path, monkeypatch: pytest
             "registries": {REGISTRY: {"url": listener.url}},
             "keep": {"pull": "1s"},
             "triggers": {"web": {"kind": "webhook", "url": listener.url}},
+            "channels": {"ops": {"kind": "webhook", "url": listener.url}},
+            "rules": [{"name": "web", "when": {"origin": "prod"}, "deploy": ["web"], "approve": "1h"}],
         }))
         made = House(engine, tmp_path, entry.id)
         made.run("origin add old --registry old.example")
@@ -191,6 +209,8 @@ def prepared(house: House, name: str, monkeypatch: pytest.MonkeyPatch) -> House:
         house.run("audit key")
     if name == "archive import":
         house.run("archive cut")
+    if name == "resume":
+        house.run("pause everything")
     if name == "audit rebuild":
         with writing(house.engine) as connection:
             connection.execute(schema.tags.update().values(digest=str(Digest.of(b"forged"))))
@@ -233,15 +253,34 @@ def test_who_only_looks_changes_nothing(house: House, called: str) -> None:
 
 # The same over HTTP
 
+WAITS = {"delivery_id": "msg_2", "digest": B, "asked_ns": 1, "deadline_ns": 2**62}
+"""For somebody's word."""
 ROUTES: Mapping[tuple[str, str], Act] = {
     ("POST", "/api/v1/deliveries/<identity>/redeliver"): Act(
         "/api/v1/deliveries/msg_1/redeliver", "delivery.redeliver"
     ),
     ("POST", "/deliveries/<identity>/redeliver"): Act("/deliveries/msg_1/redeliver", "delivery.redeliver"),
     ("POST", "/quarantine/<identity>/retry"): Act("/quarantine/KEPT/retry", "quarantine.retry"),
+    ("POST", "/api/v1/approvals/<identity>/approve"): Act("/api/v1/approvals/msg_2/approve", "approval.approved"),
+    ("POST", "/api/v1/approvals/<identity>/reject"): Act("/api/v1/approvals/msg_2/reject", "approval.rejected"),
+    ("POST", "/approvals/<identity>"): Act("/approvals/msg_2", "approval.approved"),
+    ("POST", "/api/v1/redeploy"): Act(f"/api/v1/redeploy?{TAG}&digest={A}", "redeploy"),
+    ("POST", "/redeploy"): Act("/redeploy", "redeploy"),
+    ("POST", "/api/v1/pauses"): Act("/api/v1/pauses?scope=everything", "pause"),
+    ("DELETE", "/api/v1/pauses"): Act("/api/v1/pauses?scope=rule:web", "resume"),
+    ("POST", "/pauses"): Act("/pauses", "pause"),
+    ("POST", "/pauses/resume"): Act("/pauses/resume", "resume"),
 }
-OTHERS = re.compile(r"/hooks/|/v2/|/sign-(in|out)$")
-"""What senders and clients tell is an event; signing in and out sets a cookie and changes nothing that is kept."""
+FORMS = {
+    "/approvals/msg_2": {"decision": "approve"},
+    "/redeploy": {"registry": REGISTRY, "repository": "shop/web", "tag": "stable", "digest": A},
+    "/pauses": {"scope": "everything"},
+    "/pauses/resume": {"scope": "rule:web"},
+}
+OTHERS = re.compile(r"/hooks/|/v2/|/sign-(in|out)$|/approve/<secret>$")
+"""Who has a link decides as it says (tests of approvals). What senders and clients tell is an event; signing in and out
+sets a cookie and changes nothing that is kept.
+"""
 
 
 @pytest.fixture
@@ -260,10 +299,14 @@ def test_every_route_that_changes_something_has_a_decision(client: FlaskClient) 
 def test_who_acts_over_http_is_in_the_log(house: House, client: FlaskClient, route: tuple[str, str]) -> None:
     act = ROUTES[route]
     secret = tokens.issue(house.engine, NewToken("carol", Role.ADMIN, EVERYTHING), "os:setup")
+    if act.verb == "resume":
+        house.run("pause rule:web")
     before = house.log()
     address = act.call.replace("KEPT", house.kept)
-    answer = client.open(address, method=route[0], headers={"Authorization": f"Bearer {secret}"})
-    assert answer.status_code in (202, 303), answer.text
+    answer = client.open(
+        address, method=route[0], headers={"Authorization": f"Bearer {secret}"}, data=FORMS.get(address)
+    )
+    assert answer.status_code in (200, 202, 303), answer.text
     assert house.log()[len(before):] == [("token:carol", act.verb)]
 
 

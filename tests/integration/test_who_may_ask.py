@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import HOST, B, C, add_delivery, an_event, envelope, moment, take_in
+from builders import HOST, A, B, C, add_delivery, an_event, envelope, moment, take_in
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 from reading_app import client_of
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, insert, select, update
 
 from app.domain.access import EVERYTHING, AccessScope, Role
 from app.domain.times import SECOND_NS
@@ -48,6 +48,7 @@ class Route:
     nowhere: str | None = None
     whole: bool = False
     status: int = 200
+    missing: int = 404
 
 
 def _tag(repository: str) -> str:
@@ -140,10 +141,55 @@ DECISIONS: Mapping[tuple[str, str], Route] = {
         status=303,
     ),
 }
+DECISIONS |= {
+    ("GET", "/api/v1/approvals"): Route("/api/v1/approvals"),
+    ("GET", "/api/v1/pauses"): Route("/api/v1/pauses", whole=True),
+    ("GET", "/approvals"): Route("/approvals"),
+    ("GET", "/approvals/<identity>"): Route(
+        "/approvals/within", Role.READ, "/approvals/outside", "/approvals/nowhere"
+    ),
+    ("GET", "/pauses"): Route("/pauses", whole=True),
+    ("GET", "/approve/<secret>"): Route("/approve/nobody-was-sent-this", None, status=404),
+    ("POST", "/approve/<secret>"): Route("/approve/nobody-was-sent-this", None, status=403),
+}
+ONCE: Mapping[tuple[str, str], Route] = {
+    **{
+        ("POST", f"/api/v1/approvals/<identity>/{word}"): Route(
+            f"/api/v1/approvals/within/{word}", Role.DEPLOY, f"/api/v1/approvals/outside/{word}",
+            f"/api/v1/approvals/nowhere/{word}", status=409,  # its tag moved on
+        )
+        for word in ("approve", "reject")
+    },
+    ("POST", "/approvals/<identity>"): Route(
+        "/approvals/within", Role.DEPLOY, "/approvals/outside", "/approvals/nowhere", status=409
+    ),
+    ("POST", "/api/v1/redeploy"): Route(
+        f"/api/v1/redeploy?{_tag('shop/web')}&digest={A}", Role.DEPLOY,
+        f"/api/v1/redeploy?{_tag('secret/vault')}&digest={B}", f"/api/v1/redeploy?{_tag('no/where')}&digest={B}",
+        status=202, missing=400,
+    ),
+    ("GET", "/redeploy"): Route(
+        f"/redeploy?{_tag('shop/web')}&digest={A}", Role.READ, f"/redeploy?{_tag('secret/vault')}&digest={B}",
+        f"/redeploy?{_tag('no/where')}&digest={B}", missing=400,
+    ),
+    ("POST", "/redeploy"): Route("/redeploy", Role.DEPLOY),
+    ("POST", "/api/v1/pauses"): Route("/api/v1/pauses?scope=everything", Role.DEPLOY, whole=True, status=202),
+    ("DELETE", "/api/v1/pauses"): Route("/api/v1/pauses?scope=everything", Role.DEPLOY, whole=True, status=202),
+    ("POST", "/pauses"): Route("/pauses", Role.DEPLOY, whole=True, status=303),
+    ("POST", "/pauses/resume"): Route("/pauses/resume", Role.DEPLOY, whole=True, status=303),
+}
+"""Deeds that can be done once."""
+FORMS = {
+    "/redeploy": {"registry": HOST, "repository": "shop/web", "tag": "stable", "digest": A},
+    "/pauses": {"scope": "everything"},
+    "/pauses/resume": {"scope": "everything"},
+}
 ASKED = [(method, route) for (method, _), route in DECISIONS.items() if route.needs is not None]
 CONFIG = """
 origins: {prod: {kind: distribution, auth: {bearer: "${env:PROD_SECRET}"}}}
 web: {token: "${env:PAGES_TOKEN}", require_token: true}
+triggers: {web: {kind: webhook, url: "http://127.0.0.1:1/"}}
+rules: [{name: web, deploy: [web], when: {origin: prod}}]
 """
 
 
@@ -158,7 +204,8 @@ class House:
 
     def ask(self, method: str, address: str, who: str | None = None) -> Any:
         headers = {} if who is None else {"Authorization": f"Bearer {self.secrets[who]}"}
-        return self.client.open(address.replace("KEPT", self.kept), method=method, headers=headers)
+        form = FORMS.get(address, {"decision": "approve"}) if method == "POST" else None
+        return self.client.open(address.replace("KEPT", self.kept), method=method, headers=headers, data=form)
 
 
 @pytest.fixture
@@ -177,6 +224,9 @@ def house(engine: Engine, database_url: str, tmp_path: Path, monkeypatch: pytest
     entry = reject("prod", Received(b"\xff secret/vault"), moment(1), ("unreadable", "not UTF-8: byte 0"))
     with writing(engine) as connection:
         quarantined.add(connection, [entry])
+        for number, identity in enumerate(("within", "outside")):
+            asked = {"delivery_id": identity, "digest": B, "asked_ns": 1, "deadline_ns": 2**62, "link": bytes([number])}
+            connection.execute(insert(schema.approvals).values(asked))
     monkeypatch.setattr(live, "LASTS_S", 0.01)
     monkeypatch.setattr(live, "LOOK_EVERY_S", 0.001)
     made = {"access-token": "open-sesame"}
@@ -192,7 +242,25 @@ def house(engine: Engine, database_url: str, tmp_path: Path, monkeypatch: pytest
 def test_every_route_has_a_decision(house: House) -> None:
     rules = house.client.application.url_map.iter_rules()
     found = {(method, rule.rule) for rule in rules for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}}
-    assert found == set(DECISIONS)
+    assert found == set(DECISIONS) | set(ONCE)
+
+
+@pytest.mark.parametrize("deed", ONCE)
+def test_a_deed_takes_its_role_and_its_scope(house: House, deed: tuple[str, str]) -> None:
+    route = ONCE[deed]
+    if deed[0] == "DELETE" or deed[1] == "/pauses/resume":
+        assert house.ask("POST", "/api/v1/pauses?scope=everything", "deploy").status_code == 202
+    assert house.ask(deed[0], route.address).status_code == 401
+    for who in (one for one in ("read", "ingest", "read of the shop") if route.needs is Role.DEPLOY):
+        assert house.ask(deed[0], route.address, who).status_code == 403, who
+    if route.whole:
+        assert house.ask(deed[0], route.address, "deploy of the shop").status_code == 403
+    for address in filter(None, (route.outside, route.nowhere)):
+        assert house.ask(deed[0], address, "deploy of the shop").status_code == route.missing, address
+    who = "deploy" if route.whole else "deploy of the shop"
+    answer = house.ask(deed[0], route.address, who)
+    assert answer.status_code == route.status, answer.text
+    assert not [secret for secret in SECRETS if secret in answer.text]
 
 
 def test_what_asks_nobody_or_in_its_own_way(house: House) -> None:
