@@ -18,6 +18,7 @@ from app.cli import main
 from app.domain.access import EVERYTHING, AccessScope, Glob
 from app.domain.asking import asking, resolved
 from app.domain.digests import Descriptor, Digest
+from app.domain.events import Provenance
 from app.domain.settling import Settle
 from app.domain.traces import Trace
 from app.envelopes import Reading
@@ -108,6 +109,7 @@ def test_a_copy_sent_by_hand_is_on_the_line(stage: Stage) -> None:
 
 def test_what_was_asked_belongs_to_its_push(stage: Stage) -> None:
     """Told without a digest; the answer is an event of its own, with the change."""
+    stage.rules = [rule(alert=True, provenances=frozenset({Provenance.RESOLVED.value}))]
     pushed = stage.happen(digest=None)
     with reading(stage.engine) as connection:
         cause = events.by_seq(connection, [1])[1]
@@ -119,6 +121,7 @@ def test_what_was_asked_belongs_to_its_push(stage: Stage) -> None:
     assert kinds(trace)[:6] == ["push", "received", "written", "asked", "recorded", "fan-out"]
     assert trace.digest == A
     assert found(stage, "2") == found(stage, A) == (trace,)
+    assert stage.outcomes() == [("created", "done")]
     assert {row.trace_id for row in stage.deliveries()} == {trace.trace_id}
 
 

@@ -65,11 +65,18 @@ def _roots(connection: Connection, scope: AccessScope, asked: str) -> Collection
     if is_digest(asked) and not _SEQ.match(asked):
         found = _of_digest(connection, scope, asked)
     else:
-        story = delivery_queries.one(connection, scope, asked)
-        told = [] if story is None else [line.subject for line in story.delivery.tells]
-        found = [*_of_event(connection, scope, asked), *_of_subjects(connection, scope, [asked, *told])]
+        subjects = [asked, *_told_by(connection, scope, asked)]
+        found = [*_of_event(connection, scope, asked), *_of_subjects(connection, scope, subjects)]
         found += _of_trace(connection, scope, asked)
     return {(one.origin, one.event_id): one for one in reversed(found)}.values()
+
+
+def _told_by(connection: Connection, scope: AccessScope, identity: str) -> list[str]:
+    """What a delivery tells; of one that is about another delivery, what that one tells."""
+    story = delivery_queries.one(connection, scope, identity)
+    told = [] if story is None else [line.subject for line in story.delivery.tells]
+    about = [subject.partition(":")[2] for subject in told if subject.startswith(("delivery:", "approval:"))]
+    return [*told, *(subject for one in about if one != identity for subject in _told_by(connection, scope, one))]
 
 
 def _of_digest(connection: Connection, scope: AccessScope, digest: str) -> list[_Root]:
@@ -117,6 +124,7 @@ def _asked_bytes(connection: Connection, ids: Collection[str]) -> dict[str, byte
 
 
 def _trace(connection: Connection, scope: AccessScope, begun: _Root) -> Trace:
+    identity = trace_id(begun.origin, begun.event_id)
     event = _event(connection, scope, begun.origin, begun.event_id)
     learnt = _event(connection, scope, ASKING, resolved_id(begun.origin, begun.event_id))
     led = _changes(connection, scope, begun, event, learnt)
@@ -125,9 +133,9 @@ def _trace(connection: Connection, scope: AccessScope, begun: _Root) -> Trace:
     trunk += [steps.asked(learnt)] if learnt else []
     trunk += [step for row in led for step in steps.recorded(row)]
     branches: list[Sequence[Step]] = [[steps.settling(row)] for row in _waiting(connection, subjects)]
-    branches += [steps.sent(story) for story in _sent(connection, scope, subjects)]
+    branches += [steps.sent(story) for story in _sent(connection, scope, identity, subjects)]
     return Trace(
-        trace_id=trace_id(begun.origin, begun.event_id),
+        trace_id=identity,
         origin=begun.origin,
         event_id=begun.event_id,
         event=event.seq if event else None,
@@ -178,18 +186,24 @@ def _waiting(connection: Connection, subjects: Collection[str]) -> list[AnyRow]:
     return list(connection.execute(query))
 
 
-def _sent(connection: Connection, scope: AccessScope, subjects: Collection[str]) -> list[DeliveryStory]:
-    """Deliveries that tell one of `subjects`, and those that repeat them; copies have the trace of the first."""
-    told = delivery_changes.c
-    first = connection.execute(select(told.delivery_id).where(told.subject.in_(subjects)).distinct()).scalars().all()
-    same = select(deliveries.c.trace_id).where(deliveries.c.id.in_(first))
+def _sent(connection: Connection, scope: AccessScope, trace: str, subjects: Collection[str]) -> list[DeliveryStory]:
+    """Deliveries of the trace and those that tell one of `subjects`; what asks about these or repeats them, too."""
+    own = select(deliveries.c.id).where(deliveries.c.trace_id == trace)
+    first = {*connection.execute(own).scalars(), *_telling(connection, subjects)}
+    about = [f"{kind}:{one}" for one in first for kind in ("delivery", "approval")]
+    wanted = first | _telling(connection, about)
+    same = select(deliveries.c.trace_id).where(deliveries.c.id.in_(wanted))
     rows = connection.execute(
         select(deliveries.c.id, deliveries.c.redelivery_of)
-        .where(or_(deliveries.c.id.in_(first), deliveries.c.trace_id.in_(same)))
+        .where(or_(deliveries.c.id.in_(wanted), deliveries.c.trace_id.in_(same)))
         .order_by(deliveries.c.made_ns, deliveries.c.id)
     ).all()
-    wanted = set(first)
     for row in rows:  # a copy is made after what it repeats
         wanted |= {row.id} if row.redelivery_of in wanted else set()
     stories = (delivery_queries.one(connection, scope, row.id) for row in rows if row.id in wanted)
     return [story for story in stories if story]
+
+
+def _telling(connection: Connection, subjects: Collection[str]) -> set[str]:
+    told = delivery_changes.c
+    return set(connection.execute(select(told.delivery_id).where(told.subject.in_(subjects))).scalars())
