@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Select, and_, or_, select
 
 from app.domain.access import AccessScope
 from app.domain.asking import resolved_id
+from app.domain.deliveries import Status
 from app.domain.digests import is_digest
 from app.domain.origins import ASKING
 from app.domain.text import storable
@@ -75,7 +76,7 @@ def _told_by(connection: Connection, scope: AccessScope, identity: str) -> list[
     """What a delivery tells; of one that is about another delivery, what that one tells."""
     story = delivery_queries.one(connection, scope, identity)
     told = [] if story is None else [line.subject for line in story.delivery.tells]
-    about = [subject.partition(":")[2] for subject in told if subject.startswith(("delivery:", "approval:"))]
+    about = [subject.split(":")[1] for subject in told if subject.startswith(("delivery:", "approval:"))]
     return [*told, *(subject for one in about if one != identity for subject in _told_by(connection, scope, one))]
 
 
@@ -190,7 +191,7 @@ def _sent(connection: Connection, scope: AccessScope, trace: str, subjects: Coll
     """Deliveries of the trace and those that tell one of `subjects`; what asks about these or repeats them, too."""
     own = select(deliveries.c.id).where(deliveries.c.trace_id == trace)
     first = {*connection.execute(own).scalars(), *_telling(connection, subjects)}
-    about = [f"{kind}:{one}" for one in first for kind in ("delivery", "approval")]
+    about = [subject for one in first for subject in (f"approval:{one}", *(f"delivery:{one}:{end}" for end in Status))]
     wanted = first | _telling(connection, about)
     same = select(deliveries.c.trace_id).where(deliveries.c.id.in_(wanted))
     rows = connection.execute(
