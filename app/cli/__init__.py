@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, str] = {
     "approvals": "app.cli.approve:approvals",
     "approve": "app.cli.approve:approve",
     "reject": "app.cli.approve:reject",
+    "trace": "app.cli.trace:trace",
     "reconcile": "app.cli.reconcile:reconcile",
     "quarantine": "app.cli.quarantine:quarantine",
     "origin": "app.cli.origin:origin",

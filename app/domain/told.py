@@ -25,7 +25,8 @@ class Told:
     `kind` is created, moved, removed, restored or pulled; `before` and `after` are `unknown`, `absent` or a
     digest; `tag` is None where the event names only a manifest; `time_ns` is nanoseconds since 1970, UTC.
     `provenance` is how it is known, `action` what its event was; `platforms` (os/architecture[/variant]) is None where
-    the event doesn't say; `groups` is what the rule's regular expressions named.
+    the event doesn't say; `groups` is what the rule's regular expressions named; `trace_id` is the push's, the same in
+    all messages about it.
     With `deploy` it is how the deploy of a change ended, at `time_ns`: deployed, deploy-failed or deploy-superseded.
     `link` and those of `before` and `after` are addresses of our pages.
     """
@@ -51,6 +52,7 @@ class Told:
     before_link: str | None = None
     after_link: str | None = None
     deploy: Deploy | None = None
+    trace_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

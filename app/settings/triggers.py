@@ -13,7 +13,7 @@ from app.settings.proofs import HeaderName, Hmac, signing_secrets
 from app.settings.templated import Body, HeaderText, Text
 from app.settings.values import Secrets, SecretUrl
 
-_OWN = ("connection", "content-length", "content-type", "host", "transfer-encoding", "user-agent")
+_OWN = ("connection", "content-length", "content-type", "host", "traceparent", "transfer-encoding", "user-agent")
 
 
 def _not_ours(name: str) -> str:

@@ -59,6 +59,7 @@ class Webhook:
             "Content-Type": message.content_type,
             "webhook-id": message_id,
             "webhook-timestamp": str(now_s),
+            **dict(message.headers),
         }
         if self.secret is not None:
             headers["webhook-signature"] = sign(self.secret, message_id, now_s, message.body)

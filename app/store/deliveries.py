@@ -91,6 +91,7 @@ class Claim:
     repository: str | None
     digest: str | None
     confirm: bool
+    trace_id: str | None
     tries: int
     cause: str
     fence: int

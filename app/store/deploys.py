@@ -30,6 +30,7 @@ class EndedDeploy:
     tags: tuple[str, ...]
     before: str
     subject: str | None
+    trace_id: str | None
 
 
 def ended(connection: Connection, ids: Collection[str]) -> dict[str, EndedDeploy]:
@@ -44,7 +45,7 @@ def ended(connection: Connection, ids: Collection[str]) -> dict[str, EndedDeploy
         tags, before, subject = told.get(row.redelivery_of or row.id, ((), "unknown", None))
         ends[row.id] = EndedDeploy(
             row.id, row.destination, row.rule, row.tries, row.reason, detail, row.registry, row.repository, row.digest,
-            ended_ns, tags, before, subject,
+            ended_ns, tags, before, subject, row.trace_id,
         )  # fmt: skip
     return ends
 

@@ -13,6 +13,7 @@ from app.domain.deliveries import Next, Status, Tried, after_attempt, in_flight
 from app.domain.destinations import DISABLE_AFTER_NS, Condition, Heard, Patience, State, after, blame, room
 from app.domain.times import SECOND_NS
 from app.domain.told import Notice
+from app.domain.traces import traceparent
 from app.outbound import Limits
 from app.pausepoints import pause
 from app.remote.client import RemoteRegistry
@@ -173,9 +174,11 @@ def _write(connection: Connection, ready: _Ready, ended: tuple[Attempt, Outcome]
 
 
 def _message(claimed: Claim, link_key: bytes) -> Message:
-    headers = tuple((name, value) for name, value in json.loads(claimed.headers or "[]"))
+    headers = [(name, value) for name, value in json.loads(claimed.headers or "[]")]
+    if claimed.trace_id is not None:
+        headers.append(("traceparent", traceparent(claimed.trace_id, claimed.id)))
     body = unsealed(link_key, claimed.body) if _asks_people(claimed) else claimed.body
-    return Message(claimed.content_type, body, headers, claimed.query or "")
+    return Message(claimed.content_type, body, tuple(headers), claimed.query or "")
 
 
 def _asks_people(claimed: Claim) -> bool:

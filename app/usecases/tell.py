@@ -9,6 +9,7 @@ from app.domain.fan_out import PENDING, outcome_now
 from app.domain.platforms import platforms_of
 from app.domain.rules import PULLED
 from app.domain.told import Told
+from app.domain.traces import root, trace_id
 from app.store import changes, events, tags
 from app.store.engine import Connection
 from app.store.events import Caused
@@ -69,6 +70,7 @@ def told_of(change: Change, cause: Caused | None) -> Told:
         provenance=change.provenance.value,
         action=cause.action if cause else None,
         platforms=platforms_of(cause.raw) if cause else None,
+        trace_id=trace_id(*root(change.order.origin, change.order.event_id, cause.raw if cause else None)),
     )
 
 
@@ -92,4 +94,5 @@ def _pulled(event: Event) -> Told:
         media_type=report.media_type,
         action=report.action,
         platforms=platforms_of(report.raw),
+        trace_id=trace_id(event.origin, event.event_id),
     )

@@ -61,4 +61,5 @@ def _told(subject: str, end: EndedDeploy, kind: str, cause: Change | None) -> To
             detail=end.reason or end.last_detail or "",
             also=end.tags[1:],
         ),
+        trace_id=end.trace_id or "",
     )

@@ -11,7 +11,6 @@ from app.domain.links import delivery_page, digest_page, tag_page
 from app.domain.rules import groups_of
 from app.domain.settling import Group, Indexes, Member, alerts, deploys
 from app.domain.told import Told
-from app.domain.traces import trace_id
 from app.settings.templates import RenderError
 from app.sinks.sink import Message, Sink
 from app.store import deliveries
@@ -70,7 +69,7 @@ def _delivery(fan: Fan, destination: str, purpose: str, group: Group, now: int) 
         repository=about.repository if about else None,
         digest=about.after if about else None,
         confirm=purpose == "deploy" and any(fan.asks_first(one.rule, one.told.origin) for one in group.members),
-        trace_id=trace_id(first.told.origin, first.told.event_id),
+        trace_id=first.told.trace_id,
     )
 
 

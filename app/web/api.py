@@ -36,6 +36,7 @@ from app.store.queries import (
     quarantine,
     repositories,
     tags,
+    traces,
 )
 from app.store.queries.changes import Moment
 from app.store.queries.deliveries import DeliveryStory
@@ -43,6 +44,7 @@ from app.store.queries.digests import DigestStory
 from app.store.queries.moments import MomentFilter
 from app.store.queries.paging import CursorError, Page, Paging, every, line_of, page_of
 from app.store.queries.quarantine import QuarantineLine
+from app.store.queries.traces import Traces
 from app.web import deeds, openapi
 from app.web.callers import scope
 from app.web.parameters import (
@@ -126,6 +128,10 @@ def _delivery(connection: Connection, seen: AccessScope, _asked: Parameters, ide
     return deliveries.one(connection, seen, identity)
 
 
+def _traces(connection: Connection, seen: AccessScope, _asked: Parameters, identity: str) -> Traces | None:
+    return traces.find(connection, seen, identity)
+
+
 def _quarantined(
     connection: Connection, seen: AccessScope, _asked: Parameters, identity: str
 ) -> QuarantineEntry | None:
@@ -168,6 +174,10 @@ THINGS: Mapping[str, Thing] = {
     "deliveries/<identity>": Thing(
         "One delivery, with its message and every attempt", NoParameters, _delivery, DeliveryStory,
         "there is no such delivery",
+    ),
+    "traces/<path:identity>": Thing(
+        "The steps from a push to its messages; of a digest, event, change, delivery or trace id", NoParameters,
+        _traces, Traces, "nothing is known by this id",
     ),
     "quarantine/<identity>": Thing(
         "One body that could not be read", NoParameters, _quarantined, QuarantineEntry, "there is no such entry"

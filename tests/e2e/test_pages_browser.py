@@ -71,6 +71,8 @@ ADDRESSES = {
     "quarantined": "/quarantine/unreadable",
     "deliveries": "/deliveries",
     "delivery": "/deliveries/msg_1",
+    "trace": f"/trace?of={A}",
+    "trace asked": "/trace",
     "problem": f"/?kind=none&repository={LONG}",
 }
 ORIGINS = f"""

@@ -81,6 +81,7 @@ def call(client: FlaskClient, method: str, path: str, query: dict[str, str]) -> 
 def address(path: str) -> str:
     places = PLACES | ({"identity": ENTRY.id} if "quarantine" in path else {})
     places |= {"identity": "msg_2"} if path.endswith("reject") else {}
+    places |= {"identity": A} if "traces" in path else {}
     return f"/api/v1{path.format(**places)}"
 
 

@@ -29,6 +29,7 @@ from app.web.pages import (
     repository,
     tag,
     timeline,
+    trace,
 )
 from app.web.shown import equip
 
@@ -51,6 +52,7 @@ LOOKING: Mapping[str, tuple[str, Callable[..., ResponseReturnValue]]] = {
     "/approvals": ("approval_list", approvals.page),
     "/approvals/<identity>": ("approval", approvals.one),
     "/approve/<secret>": ("approval_link", approvals.show_link),
+    "/trace": ("trace", trace.page),
     "/origins": ("origins", origins.page),
     "/quarantine": ("quarantine", quarantine.page),
     "/quarantine/<identity>": ("quarantined", quarantine.one),
