@@ -7,6 +7,7 @@ from app.domain.deliveries import is_deploy
 from app.domain.fan_out import DONE, NO_RULE, PENDING
 from app.domain.rules import first_of_each, mismatch
 from app.domain.settling import Member, Settle
+from app.pausepoints import pause
 from app.store import changes, deliveries, outbox, rule_texts, windows
 from app.store.deliveries import TakenError
 from app.store.engine import Connection, Engine, now_ns, writing
@@ -33,10 +34,14 @@ def _one_batch(engine: Engine, fan: Fan) -> tuple[int, set[str]]:
     for attempt in range(TRIES):
         try:
             with writing(engine) as connection:
-                return _keep(connection, fan)
+                done = _keep(connection, fan)
+                pause("fan_out.before-commit")
         except TakenError:
             if attempt == TRIES - 1:
                 raise
+        else:
+            pause("fan_out.committed")
+            return done
     raise AssertionError("unreachable")
 
 
