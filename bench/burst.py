@@ -22,7 +22,7 @@ from bench.postgres import postgres
 from bench.processes import children
 from bench.systems import Up, tagtrail_up
 
-CHANGES, REPOSITORIES, AT_ONCE = 2_000, 100, 100
+CHANGES, REPOSITORIES, AT_ONCE = 10_000, 100, 100
 DESTINATIONS = ("a", "b")
 WITHIN_S = 180.0
 ORIGIN = Origin("bench", "distribution", ("registry.shop.example",))
@@ -91,9 +91,7 @@ def _write(url: str, number: int) -> set[str]:
     engine, ids = make_engine(url), [f"{number}-{one}" for one in range(CHANGES)]
     for begin in range(0, CHANGES, AT_ONCE):
         body = json.dumps({"events": [_event(number, one) for one in range(begin, begin + AT_ONCE)]}).encode()
-        ingest(
-            engine, [Parcel(ORIGIN, parse("distribution", Received(body)), time.time_ns())], Policy(MAX_AGE_NS)
-        )
+        ingest(engine, [Parcel(ORIGIN, parse("distribution", Received(body)), time.time_ns())], Policy(MAX_AGE_NS))
     engine.dispose()
     return {f"bench-{where} {one}" for where in DESTINATIONS for one in ids}
 

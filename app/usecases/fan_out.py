@@ -14,7 +14,7 @@ from app.store.engine import Connection, Engine, now_ns, writing
 from app.store.windows import Place, Waiting
 from app.usecases.fan import Fan
 from app.usecases.tell import Telling, tell
-from app.usecases.write_deliveries import write_deliveries
+from app.usecases.write_deliveries import write_at_once
 
 MOST_AT_ONCE = 200
 TRIES = 3
@@ -111,9 +111,8 @@ def _send_on(connection: Connection, fan: Fan, found: Sequence[tuple[str, Member
     """Have each wait in its window, or write its delivery where there is none; the destinations with deliveries."""
     now = now_ns(connection)
     at_once = [(where, member) for where, member in found if not _waits(fan, where, member)]
-    for where, member in at_once:
-        write_deliveries(connection, fan, where, [member], {})
-    for place, waiting in _by_place(one for one in found if one not in at_once).items():
+    write_at_once(connection, fan, at_once)
+    for place, waiting in _by_place(one for one in found if _waits(fan, *one)).items():
         windows.join(connection, place, waiting, now, _settle(fan, place.destination))
     return {where for where, _member in at_once}
 
