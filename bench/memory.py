@@ -52,6 +52,7 @@ class Samples:
     """What each part of the group below `pid` held, from time to time."""
 
     pid: int
+    every_s: float = SAMPLE_EVERY_S
     taken_at: list[dict[str, float]] = field(default_factory=list)
 
     @contextmanager
@@ -60,7 +61,7 @@ class Samples:
         stop = threading.Event()
 
         def sample() -> None:
-            while not stop.wait(SAMPLE_EVERY_S):
+            while not stop.wait(self.every_s):
                 self.taken_at.append(parts(self.pid))
 
         thread = threading.Thread(target=sample)

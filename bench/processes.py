@@ -49,6 +49,15 @@ def program(
         process.wait()
 
 
+def children(pid: int, mark: str) -> list[int]:
+    """The children of `pid` whose command line has `mark`."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        found += [int(one) for one in (task / "children").read_text().split()]
+    commands = {one: Path(f"/proc/{one}/cmdline").read_bytes().replace(b"\0", b" ").decode() for one in found}
+    return [one for one, command in commands.items() if mark in command]
+
+
 def wait_until(what: str, check: Callable[[], bool], within_s: float = READY_WITHIN_S) -> None:
     deadline = time.monotonic() + within_s
     while not check():

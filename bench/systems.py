@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,12 +38,18 @@ class Up:
 
 
 @contextmanager
-def tagtrail_up(folder: Path, trigger_port: int) -> Iterator[Up]:
-    """The whole system on SQLite and its own Valkey, with one rule: every new or moved tag rings the trigger."""
+def tagtrail_up(
+    folder: Path, trigger_port: int, rules: str = _RULES, database: Mapping[str, str] | None = None
+) -> Iterator[Up]:
+    """The whole system on SQLite (or on what DATABASE_URL in `database` names) and its own Valkey.
+
+    `rules` have {port}; unless told otherwise there is one: every new or moved tag rings the trigger.
+    """
     config, data, port = folder / "tagtrail.yml", folder / "data", free_port()
-    config.write_text(_RULES.format(port=trigger_port))
+    config.write_text(rules.format(port=trigger_port))
+    environment = clean_environment() | (database or {})
     options = ("--port", str(port), "--data", str(data), "--config", str(config))
-    with program([sys.executable, "-P", "-m", "app", "up", *options], folder / "up.log") as process:
+    with program([sys.executable, "-P", "-m", "app", "up", *options], folder / "up.log", environment) as process:
         wait_until("tagtrail up answers", lambda: answers(port, "/readyz"))
         yield Up(port, process.pid, data)
 

@@ -107,9 +107,8 @@ def reconfigure(settings: Settings) -> None:
 
 def _configured(settings: Settings, door: Door) -> dict[str, Any]:
     """What of a process's work may change while it runs."""
-    sinks = bootstrap.make_sinks(settings, door)
     return {
-        "fan": bootstrap.make_fan(settings, sinks),
+        "fan": bootstrap.make_fan(settings, bootstrap.make_sinks(settings, door)),
         "receivers": bootstrap.make_receivers(settings),
         "remotes": bootstrap.make_remotes(settings, door),
         "policy": bootstrap.policy(settings),

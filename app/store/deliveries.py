@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, case, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.domain.deliveries import Next, Status
@@ -107,6 +107,25 @@ class Attempt:
 
 
 _asking_ns = case((deliveries.c.confirm, CONFIRM_NS), else_=0)
+_END = (
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("own_id"), deliveries.c.fence == bindparam("own_fence"))
+    .values(
+        status=bindparam("status"),
+        reason=bindparam("reason"),
+        next_attempt_ns=bindparam("next_attempt_ns"),
+        tries=deliveries.c.tries + bindparam("tried"),
+        leased_until_ns=0,
+    )
+)
+_ATTEMPT = insert(attempts)
+_PRESENT = (
+    select(tags.c.tag)
+    .join(delivery_changes, delivery_changes.c.subject == tags.c.change_id)
+    .where(delivery_changes.c.delivery_id == bindparam("own_id"))
+)
+_ONE_PRESENT = _PRESENT.limit(1)
+"""Built once: each runs for every delivery."""
 
 
 def told_already(connection: Connection, subjects: Collection[str]) -> set[tuple[str, str]]:
@@ -173,9 +192,8 @@ def finish(connection: Connection, claimed: Claim, attempt: Attempt, then: Next)
     """Write an attempt and what comes next. False, and nothing written, if the claim is no longer ours."""
     if not _end(connection, claimed, then, tried=1):
         return False
-    connection.execute(
-        insert(attempts).values(delivery_id=claimed.id, fence=claimed.fence, cause=claimed.cause, **asdict(attempt))
-    )
+    written = {name: getattr(attempt, name) for name in Attempt.__dataclass_fields__}
+    connection.execute(_ATTEMPT, {"delivery_id": claimed.id, "fence": claimed.fence, "cause": claimed.cause, **written})
     return True
 
 
@@ -185,17 +203,8 @@ def end(connection: Connection, claimed: Claim, status: Status, reason: str) -> 
 
 
 def _end(connection: Connection, claimed: Claim, then: Next, tried: int = 0) -> bool:
-    done = connection.execute(
-        update(deliveries)
-        .where(deliveries.c.id == claimed.id, deliveries.c.fence == claimed.fence)
-        .values(
-            status=then.status.value,
-            reason=then.reason,
-            next_attempt_ns=then.next_attempt_ns,
-            tries=deliveries.c.tries + tried,
-            leased_until_ns=0,
-        )
-    )
+    values = {"status": then.status.value, "reason": then.reason, "next_attempt_ns": then.next_attempt_ns}
+    done = connection.execute(_END, {"own_id": claimed.id, "own_fence": claimed.fence, "tried": tried} | values)
     if done.rowcount != 1:
         return False
     if claimed.purpose == "deploy" and then.status is not Status.PENDING:
@@ -205,23 +214,12 @@ def _end(connection: Connection, claimed: Claim, then: Next, tried: int = 0) -> 
 
 def tells_the_present(connection: Connection, identity: str) -> bool:
     """Whether one of the changes that the delivery tells is still its tag's present."""
-    query = (
-        select(tags.c.tag)
-        .join(delivery_changes, delivery_changes.c.subject == tags.c.change_id)
-        .where(delivery_changes.c.delivery_id == identity)
-        .limit(1)
-    )
-    return connection.execute(query).one_or_none() is not None
+    return connection.execute(_ONE_PRESENT, {"own_id": identity}).one_or_none() is not None
 
 
 def present_tags(connection: Connection, identity: str) -> list[str]:
     """The tags that a delivery is about and that have not changed since."""
-    query = (
-        select(tags.c.tag)
-        .join(delivery_changes, delivery_changes.c.subject == tags.c.change_id)
-        .where(delivery_changes.c.delivery_id == identity)
-    )
-    return sorted(connection.execute(query).scalars())
+    return sorted(connection.execute(_PRESENT, {"own_id": identity}).scalars())
 
 
 def sent_tags(connection: Connection, place: tuple[str, str, str], since_ns: int = 0) -> list[str]:

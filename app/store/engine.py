@@ -4,7 +4,7 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ __all__ = [
     "Engine",
     "UnavailableError",
     "alone",
+    "clock",
     "describe",
     "make_engine",
     "may_retry",
@@ -167,6 +168,13 @@ def now_ns(connection: Connection) -> int:
         return time.time_ns()
     seconds = connection.execute(text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one()
     return int(seconds * 1_000_000_000)
+
+
+def clock(engine: Engine) -> Callable[[], int]:
+    """The database's clock as it goes on from now, read without asking again: this machine's may be hours off."""
+    with reading(engine) as connection:
+        began, now = time.monotonic_ns(), now_ns(connection)
+    return lambda: now + time.monotonic_ns() - began
 
 
 def describe(engine: Engine) -> dict[str, str]:

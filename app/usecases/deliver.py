@@ -3,8 +3,7 @@
 import json
 import logging
 import random
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -20,7 +19,7 @@ from app.remote.client import RemoteRegistry
 from app.sinks.sink import Channel, Message, Outcome, Patient, Sink
 from app.store import deliveries, destinations, due
 from app.store.deliveries import Attempt, Claim
-from app.store.engine import Connection, Engine, now_ns, writing
+from app.store.engine import Connection, Engine, clock, now_ns, writing
 from app.usecases.confirm import Doubt, doubt
 from app.usecases.fan import Fan
 from app.usecases.gate import pass_gate
@@ -56,19 +55,20 @@ def deliver(
     As many as may be in flight are claimed and sent together; what came of them and the next claims are a transaction.
     `remotes` are asked before deploys that have to be confirmed.
     """
-    tried, sink, manners = 0, fan.sinks[destination], manners or Manners(in_flight(destination))
-    how = lease_ns(sink), manners.in_flight
+    tried, clock_ns, manners = 0, clock(engine), manners or Manners(in_flight(destination))
+    how = lease_ns(fan.sinks[destination]), manners.in_flight
     with writing(engine) as connection:
         due.expire(connection, destination, now_ns(connection))
         claimed = _claim(connection, fan, destination, how)
     with ThreadPoolExecutor(manners.in_flight, thread_name_prefix=destination) as threads:
         while claimed:
             tried += len(claimed)
-            ended = list(threads.map(lambda one: _try(one, fan, sink, remotes), claimed))
+            ended = list(threads.map(lambda one: _try(one, fan, remotes, clock_ns), claimed))
             pause("deliver.sent")
             with writing(engine) as connection:
                 _write_all(connection, destination, list(zip(claimed, ended, strict=True)), manners)
                 claimed = _claim(connection, fan, destination, how)
+            pause("deliver.written")
     return tried
 
 
@@ -102,8 +102,9 @@ def _ready(connection: Connection, claimed: Claim) -> _Ready:
 
 
 def _try(
-    ready: _Ready, fan: Fan, sink: Sink, remotes: Mapping[str, RemoteRegistry]
+    ready: _Ready, fan: Fan, remotes: Mapping[str, RemoteRegistry], clock_ns: Callable[[], int]
 ) -> tuple[Attempt, Outcome] | Doubt:
+    """`clock_ns` is the database's: a receiver drops what is signed for another time."""
     claimed = ready.claim
     pause("deliver.claimed")
     if ready.tags:
@@ -111,7 +112,7 @@ def _try(
         pause("deliver.confirmed")
         if found is not None:
             return found
-    started_ns = time.time_ns()
+    started_ns, sink = clock_ns(), fan.sinks[claimed.destination]
     outcome = sink.send(claimed.id, _message(claimed, fan.link_key), started_ns // SECOND_NS)
     answer = sealed(fan.link_key, claimed.body, outcome.answer) if _asks_people(claimed) else outcome.answer
     return Attempt(started_ns, outcome.duration_ns, outcome.status, outcome.detail, answer), outcome
@@ -125,11 +126,12 @@ def _write_all(
 ) -> None:
     """What came of tries, and how the destination does after them, in the order in which they ended."""
     before = condition = destinations.lock(connection, destination)
+    now = now_ns(connection)
     for ready, one in sorted(ended, key=lambda pair: _ended_ns(pair[1])):
-        _write(connection, ready, one)
+        _write(connection, ready, one, now)
         if not isinstance(one, Doubt):
             patience = Patience(manners.disable_after_ns, _jitter())
-            condition = after(condition, _heard(one[1]), now_ns(connection), patience)
+            condition = after(condition, _heard(one[1]), now, patience)
     if condition != before:
         destinations.save(connection, destination, condition)
     if condition.state is State.DISABLED and before.state is not State.DISABLED:
@@ -160,17 +162,17 @@ def _heard(outcome: Outcome) -> Heard:
     return Heard(found, outcome.detail, outcome.retry_after_s)
 
 
-def _write(connection: Connection, ready: _Ready, ended: tuple[Attempt, Outcome] | Doubt) -> None:
+def _write(connection: Connection, ready: _Ready, ended: tuple[Attempt, Outcome] | Doubt, now: int) -> None:
     """What came of a try; a doubt that is not final counts as one."""
     if not isinstance(ended, Doubt):
         attempt, outcome = ended
-        deliveries.finish(connection, ready.claim, attempt, _next(ready.claim, outcome, now_ns(connection)))
+        deliveries.finish(connection, ready.claim, attempt, _next(ready.claim, outcome, now))
     elif ended.final:
         deliveries.end(connection, ready.claim, Status.SUPERSEDED, ended.reason)
     else:
         failed = Outcome(None, ended.reason, b"", permanent=False, delivered=False, retry_after_s=None, duration_ns=0)
-        attempt = Attempt(time.time_ns(), 0, None, ended.reason, b"")
-        deliveries.finish(connection, ready.claim, attempt, _next(ready.claim, failed, now_ns(connection)))
+        attempt = Attempt(now, 0, None, ended.reason, b"")
+        deliveries.finish(connection, ready.claim, attempt, _next(ready.claim, failed, now))
 
 
 def _message(claimed: Claim, link_key: bytes) -> Message:
@@ -199,9 +201,10 @@ def no_sink(engine: Engine, destination: str) -> int:
     """End what is due for a destination that the configuration no longer has; how many."""
     reason, ended = f"the configuration has no {destination}", 0
     with writing(engine) as connection:
-        while claimed := deliveries.claim(connection, destination, now_ns(connection), LEASE_NS, 100):
+        now = now_ns(connection)
+        while claimed := deliveries.claim(connection, destination, now, LEASE_NS, 100):
             for one in claimed:
-                attempt = Attempt(time.time_ns(), 0, None, reason, b"")
+                attempt = Attempt(now, 0, None, reason, b"")
                 deliveries.finish(connection, one, attempt, Next(Status.DEAD, reason))
             ended += len(claimed)
     return ended

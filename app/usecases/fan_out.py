@@ -7,13 +7,14 @@ from app.domain.deliveries import is_deploy
 from app.domain.fan_out import DONE, NO_RULE, PENDING
 from app.domain.rules import first_of_each, mismatch
 from app.domain.settling import Member, Settle
+from app.pausepoints import pause
 from app.store import changes, deliveries, outbox, rule_texts, windows
 from app.store.deliveries import TakenError
 from app.store.engine import Connection, Engine, now_ns, writing
 from app.store.windows import Place, Waiting
 from app.usecases.fan import Fan
 from app.usecases.tell import Telling, tell
-from app.usecases.write_deliveries import write_deliveries
+from app.usecases.write_deliveries import write_at_once
 
 MOST_AT_ONCE = 200
 TRIES = 3
@@ -33,10 +34,14 @@ def _one_batch(engine: Engine, fan: Fan) -> tuple[int, set[str]]:
     for attempt in range(TRIES):
         try:
             with writing(engine) as connection:
-                return _keep(connection, fan)
+                done = _keep(connection, fan)
+                pause("fan_out.before-commit")
         except TakenError:
             if attempt == TRIES - 1:
                 raise
+        else:
+            pause("fan_out.committed")
+            return done
     raise AssertionError("unreachable")
 
 
@@ -106,9 +111,8 @@ def _send_on(connection: Connection, fan: Fan, found: Sequence[tuple[str, Member
     """Have each wait in its window, or write its delivery where there is none; the destinations with deliveries."""
     now = now_ns(connection)
     at_once = [(where, member) for where, member in found if not _waits(fan, where, member)]
-    for where, member in at_once:
-        write_deliveries(connection, fan, where, [member], {})
-    for place, waiting in _by_place(one for one in found if one not in at_once).items():
+    write_at_once(connection, fan, at_once)
+    for place, waiting in _by_place(one for one in found if _waits(fan, *one)).items():
         windows.join(connection, place, waiting, now, _settle(fan, place.destination))
     return {where for where, _member in at_once}
 

@@ -13,16 +13,15 @@
 """
 
 import json
-import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from app.domain.changes import Change
 from app.domain.signatures import SigningSecret, sign
-from app.domain.times import rfc3339_nano
+from app.domain.times import SECOND_NS, rfc3339_nano
 from app.outbound import Call, Door, Url
 from app.store import changes, cursors, head
-from app.store.engine import Connection, Engine, writing
+from app.store.engine import Connection, Engine, clock, writing
 from app.usecases.in_order import Batch, Endpoint, Piece, post, send_in_order
 
 MEDIA_TYPE = "application/cloudevents+json"
@@ -50,7 +49,7 @@ class Forward:
 def forward(engine: Engine, to: Forward, door: Door, jitter: float) -> int:
     """Send on all that is to come; how many were delivered."""
     endpoint = Endpoint(to.cursor, to.timeout_ns, to.backoff_ns)
-    return send_in_order(engine, endpoint, _Changes(to, door), jitter)
+    return send_in_order(engine, endpoint, _Changes(to, door, clock(engine)), jitter)
 
 
 def begin(engine: Engine, names: Collection[str]) -> None:
@@ -64,6 +63,7 @@ def begin(engine: Engine, names: Collection[str]) -> None:
 class _Changes:
     to: Forward
     door: Door
+    clock_ns: Callable[[], int]
 
     def after(self, connection: Connection, seq: int) -> Batch[Change] | None:
         found = changes.altered_after(connection, seq, MOST_AT_ONCE)
@@ -73,7 +73,7 @@ class _Changes:
         body = cloud_event(piece.content, piece.first)
         headers = {"Content-Type": MEDIA_TYPE, **dict(self.to.headers)}
         if self.to.secret is not None:
-            identity, now_s = f"{piece.content.id}_{piece.first}", int(time.time())
+            identity, now_s = f"{piece.content.id}_{piece.first}", self.clock_ns() // SECOND_NS
             headers |= {
                 "webhook-id": identity,
                 "webhook-timestamp": str(now_s),

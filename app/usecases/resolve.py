@@ -5,8 +5,7 @@ answer.
 """
 
 import logging
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -32,7 +31,7 @@ from app.envelopes import Reading
 from app.pausepoints import pause
 from app.remote.client import RemoteRegistry
 from app.store import events, outbox
-from app.store.engine import Connection, Engine, now_ns, reading, writing
+from app.store.engine import Connection, Engine, clock, now_ns, reading, writing
 from app.store.outbox import Promise
 from app.usecases.ingest import Parcel, Policy, ingest
 
@@ -55,10 +54,10 @@ class _Answer:
 
 def resolve(engine: Engine, registry: str, remote: RemoteRegistry | None, policy: Policy) -> bool:
     """Ask `registry` all that is due; `remote` None: it may not be asked. True if there is something to fan out."""
-    promised = False
+    promised, clock_ns = False, clock(engine)
     with ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="resolve") as threads:
         while claimed := _claim(engine, registry):
-            answers = threads.map(partial(_ask, remote), [event for _promise, event in claimed])
+            answers = threads.map(partial(_ask, remote, clock_ns), [event for _promise, event in claimed])
             for (promise, event), answer in zip(claimed, answers, strict=True):
                 promised |= _settle(engine, promise, event, answer, policy)
     return promised
@@ -84,8 +83,8 @@ def _open(connection: Connection, taken: Sequence[Promise], found: dict[int, Eve
     return [one for one in taken if one.event_seq in ids and (ASKING, ids[one.event_seq]) not in known]
 
 
-def _ask(remote: RemoteRegistry | None, event: Event) -> _Answer:
-    asked_ns = time.time_ns()
+def _ask(remote: RemoteRegistry | None, clock_ns: Callable[[], int], event: Event) -> _Answer:
+    asked_ns = clock_ns()
     if remote is None:
         return _Answer(asked_ns, None, f"registries: names no {event.registry}", NOT_CONFIGURED)
     try:

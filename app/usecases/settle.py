@@ -30,6 +30,8 @@ def settle(engine: Engine, fan: Fan, destination: str, remotes: Mapping[str, Rem
             if window is None or not _may_close(connection, fan, destination, window):
                 break
             _close(connection, fan, destination, window, indexes)
+            pause("settle.before-commit")
+        pause("settle.closed")
         closed += 1
     return closed
 

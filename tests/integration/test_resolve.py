@@ -185,7 +185,7 @@ def test_after_a_day_it_is_given_up_with_the_reason(
     asked.reply(reply)
     stage.happen(digest=None)
     tomorrow = time.time_ns() + GIVE_UP_AFTER_NS
-    monkeypatch.setattr("app.usecases.resolve.time.time_ns", lambda: tomorrow)
+    monkeypatch.setattr("app.usecases.resolve.clock", lambda _engine: lambda: tomorrow)
     assert not ask(stage, asked)
     (event,) = observed(stage)
     assert (event.flags, event.scope) == ("unresolved gave-up", None)
