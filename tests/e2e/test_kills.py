@@ -73,7 +73,7 @@ class Stand:
         gate = self.system.gate(step)
         gate.close()
         self.push(step)
-        pid = gate.wait_reached()
+        pid = gate.wait_reached(60)  # what the last one killed had in flight counts until its lease ends
         kill(pid)
         self.redis.flushall()
         gate.open()
