@@ -2,13 +2,15 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 from listener import Heard
 
+END = "delivery:"
+"""Begins the id of what is told of a deploy's end: its delivery's id and status follow."""
 FINAL = {"delivered", "dead", "superseded"}
 _WATCH = """
 CREATE TABLE witness (number bigserial PRIMARY KEY, id text, was text, becomes text, same boolean);
@@ -50,9 +52,15 @@ class Witness:
         return bool(open_ones == 0)
 
     def deliveries_of(self, destination: str) -> Counter[str]:
-        """How many deliveries each tag is in."""
-        rows = self.rows(f"SELECT tag FROM delivery_changes WHERE destination = '{destination}'")
+        """How many deliveries tell what happened to each tag; not how a deploy of it ended."""
+        said = f"destination = '{destination}' AND subject NOT LIKE '{END}%'"
+        rows = self.rows(f"SELECT tag FROM delivery_changes WHERE {said}")
         return Counter(tag for (tag,) in rows)
+
+    def ends_of(self, rule: str) -> dict[str, int]:
+        """What is to be told, once, of the ends of a rule's deploys."""
+        rows = self.rows(f"SELECT id, status FROM deliveries WHERE purpose = 'deploy' AND rule = '{rule}'")
+        return {f"{END}{identity}:{status}": 1 for identity, status in rows}
 
     def ended_once(self) -> set[str]:
         """The ids of all deliveries; fails where one had no final state, or a state after it, or other bytes."""
@@ -78,9 +86,16 @@ def said(heard: Iterable[Heard]) -> dict[str, tuple[bytes, int]]:
 
 
 def tags_told(bodies: Iterable[bytes]) -> Counter[str]:
-    """How many messages tell of each tag."""
-    told: Counter[str] = Counter()
+    """How often it is told what happened to each tag."""
+    return Counter(one["tag"] for one in _told(bodies) if not one["change_id"].startswith(END))
+
+
+def ends_told(bodies: Iterable[bytes]) -> Counter[str]:
+    """How often the end of each deploy is told."""
+    return Counter(one["change_id"] for one in _told(bodies) if one["change_id"].startswith(END))
+
+
+def _told(bodies: Iterable[bytes]) -> Iterator[Any]:
     for body in bodies:
         data = json.loads(body)["data"]
-        told.update([data["tag"], *(one["tag"] for one in data["also"])])
-    return told
+        yield from (data, *data["also"])

@@ -16,7 +16,7 @@ from pushes import an_envelope, digest
 from redis import Redis
 from system import System, running, wait_until
 from valkey import Valkey
-from witness import Witness, said, tags_told
+from witness import Witness, ends_told, said, tags_told
 
 pytestmark = pytest.mark.e2e
 
@@ -146,6 +146,7 @@ def test_a_postgresql_that_is_restarted_in_mid_work_loses_nothing(stand: Stand) 
         gate.open()
         stand.server.start()
         wait_until("pages", stand.system.answers)
+        stand.witness.end_leases_of_confirmed()
         stand.crew.raise_the_dead()
     stand.push("after")
     wait_until("all has ended", stand.witness.settled, 120)
@@ -160,7 +161,9 @@ def check(stand: Stand) -> None:
         assert stand.witness.deliveries_of(destination) == once, destination
         heard = [one for one in stand.listener.heard if one.path == path]
         messages = said(heard)
-        assert tags_told(body for body, _times in messages.values()) == once, path
+        bodies = [body for body, _times in messages.values()]
+        assert tags_told(bodies) == once, path
+        assert ends_told(bodies) == (stand.witness.ends_of("now") if path == "/people" else {})
         rows = stand.witness.rows(f"SELECT id FROM deliveries WHERE destination = '{destination}'")
         assert {identity for (identity,) in rows} == messages.keys() <= ended
         assert all(abs(int(one.headers["webhook-timestamp"]) - one.time) < 60 for one in heard), "a clock is off"
