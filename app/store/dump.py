@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, column, func, insert, inspect, select, table
+from sqlalchemy import Connection, Engine, LargeBinary, Table, column, func, insert, inspect, select, table
 from sqlalchemy.exc import DataError, IntegrityError
 
 from app.store.engine import writing
 from app.store.schema import head, journal_head, metadata
+from app.store.schema.base import Packed
 
 BATCH = 1000
 
@@ -30,7 +31,7 @@ def shapes() -> list[Shape]:
 
 
 def _shape(one: Table) -> Shape:
-    binary = tuple(found.name for found in one.columns if found.type.python_type is bytes)
+    binary = tuple(found.name for found in one.columns if isinstance(found.type, LargeBinary | Packed))
     return Shape(one.name, tuple(found.name for found in one.columns), binary)
 
 
