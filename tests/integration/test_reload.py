@@ -92,9 +92,9 @@ def test_what_cannot_be_used_is_told_once_and_changes_nothing(
 
 
 def test_a_secret_that_changes_is_used(folder: Path, worker: None) -> None:
-    before = work.current().sinks["trigger:web"]
+    before = work.current().fan.sinks["trigger:web"]
     (folder / "web.secret").write_text("whsec_" + "QUJD" * 12)
-    wait_until("the new secret", lambda: work.current().sinks["trigger:web"] != before)
+    wait_until("the new secret", lambda: work.current().fan.sinks["trigger:web"] != before)
 
 
 def test_an_unchanged_configuration_is_not_read_again(

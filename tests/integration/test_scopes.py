@@ -219,18 +219,23 @@ def test_no_scope_makes_a_page_sort_or_read_everything(sqlite_url: str, shape: s
         assert "ix_events_repository_time (registry=? AND repository=?)" in plans[0]
 
 
+CONDITIONS = {"in_repository", "wanted"}
+NO_QUESTIONS = {"paging", "known"}
+"""Modules: one knows no tables, the other answers about the tags that a question has found in scope."""
+
+
 def test_every_question_wants_a_scope() -> None:
     """A function of the queries that reads the database takes the scope of whoever asks as its second argument."""
     asked = 0
     for found in pkgutil.iter_modules(queries.__path__):
         module = import_module(f"{queries.__name__}.{found.name}")
-        if found.name == "paging":  # knows no tables
+        if found.name in NO_QUESTIONS:
             continue
         for name, function in inspect.getmembers(module, inspect.isfunction):
             if name.startswith("_") or function.__module__ != module.__name__:
                 continue
             hints = list(get_type_hints(function).items())
-            if hints[0][1] is Connection and name not in ("in_repository", "wanted"):  # which make conditions
+            if hints[0][1] is Connection and name not in CONDITIONS:
                 asked += 1
                 assert hints[1] == ("scope", AccessScope), f"{module.__name__}.{name} takes no scope"
     assert asked >= 12

@@ -91,6 +91,7 @@ LOOKS: Mapping[str, str] = {
     "rules simulate": "--since 2026-01-01",
     "trigger show": "web",
     "channel test": "ops --show",
+    "trace": B,
     "approvals": "",
     "pauses": "",
     "destination list": "",

@@ -143,6 +143,12 @@ DECISIONS: Mapping[tuple[str, str], Route] = {
 }
 DECISIONS |= {
     ("GET", "/api/v1/approvals"): Route("/api/v1/approvals"),
+    ("GET", "/api/v1/traces/<path:identity>"): Route(
+        f"/api/v1/traces/{B}", Role.READ, f"/api/v1/traces/{C}", f"/api/v1/traces/{NO_DIGEST}"
+    ),
+    ("GET", "/trace"): Route(
+        f"/trace?of={B}", Role.READ, f"/trace?of={C}", f"/trace?of={NO_DIGEST}"
+    ),
     ("GET", "/api/v1/pauses"): Route("/api/v1/pauses", whole=True),
     ("GET", "/approvals"): Route("/approvals"),
     ("GET", "/approvals/<identity>"): Route(
