@@ -26,7 +26,7 @@ test: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n auto --ignore tests/e2e $(PYTEST)
 
 e2e: $(VENV)/installed-check
-	$(BIN)/python -m pytest tests/e2e $(PYTEST)
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/e2e $(PYTEST)
 
 check: $(VENV)/installed-check
 	$(BIN)/ruff check .
