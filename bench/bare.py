@@ -7,11 +7,7 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from granian.constants import Interfaces
-from granian.log import LogLevels
-from granian.server import Server
-
-from app.wsgi import BLOCKING_THREADS, WORKERS
+from bench.serving import serve
 
 _ANSWER = b'{"events":1}\n'
 _HEADERS = [("Content-Type", "application/json"), ("Content-Length", str(len(_ANSWER)))]
@@ -31,17 +27,5 @@ def make(_target: str = "") -> Callable[..., Iterable[bytes]]:
     return answer
 
 
-def serve() -> None:
-    Server(
-        "bare",
-        address="127.0.0.1",
-        port=int(os.environ["BARE_PORT"]),
-        interface=Interfaces.WSGI,
-        workers=WORKERS,
-        blocking_threads=BLOCKING_THREADS,
-        log_level=LogLevels.error,
-    ).serve(target_loader=make)
-
-
 if __name__ == "__main__":
-    serve()
+    serve("bare", int(os.environ["BARE_PORT"]), make)

@@ -11,9 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
-from granian.constants import Interfaces
-from granian.log import LogLevels
-from granian.server import Server
 from sqlalchemy import create_engine, event
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
@@ -24,7 +21,8 @@ from app.domain.fan_out import PENDING
 from app.envelopes import Received, parse
 from app.store import outbox, schema
 from app.store.engine import PRAGMAS
-from app.wsgi import BLOCKING_THREADS, WORKERS
+from app.wsgi import BLOCKING_THREADS
+from bench.serving import serve
 
 BUSY_TIMEOUT_S = 30
 
@@ -170,17 +168,5 @@ def _change(told: Event, key: TagKey, made: str, before: str | None, seq: int) -
     )
 
 
-def serve() -> None:
-    Server(
-        "naive",
-        address="127.0.0.1",
-        port=int(os.environ["NAIVE_PORT"]),
-        interface=Interfaces.WSGI,
-        workers=WORKERS,
-        blocking_threads=BLOCKING_THREADS,
-        log_level=LogLevels.error,
-    ).serve(target_loader=make)
-
-
 if __name__ == "__main__":
-    serve()
+    serve("naive", int(os.environ["NAIVE_PORT"]), make)

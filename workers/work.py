@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,7 +15,8 @@ from app.queue.jobs import FAN_OUT, Bell, Lane
 from app.queue.rq import connect, heard
 from app.remote.client import RemoteRegistry
 from app.settings import Settings
-from app.store.engine import Engine
+from app.store import held
+from app.store.engine import Engine, UnavailableError, now_ns, writing
 from app.usecases.deliver import Manners, deliver, no_sink
 from app.usecases.fan import Fan
 from app.usecases.fan_out import fan_out
@@ -100,9 +102,14 @@ def start(settings: Settings) -> Work:
 
 
 def reconfigure(settings: Settings) -> None:
-    """Work by other settings from now on; what is being drained ends as it began. Raises ConfigurationError."""
+    """Work by other settings from now on; what is being drained ends as it began. Raises ConfigurationError.
+
+    What is held is looked at again, for other hours or a rule that is paused no more; later if the database is away.
+    """
     work = current()
     _current[:] = [replace(work, **_configured(settings, work.door))]
+    with suppress(UnavailableError), writing(work.engine) as connection:
+        held.wake(connection, now_ns(connection))
 
 
 def _configured(settings: Settings, door: Door) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from typing import Any
 from app.domain.rules import Rule, order_of, refusal
 from app.domain.settling import Group
 
+REFUSED = "refused: "
+"""How the reason of a step back begins."""
 Rules = Callable[[str], Rule | None]
 """The rule of a name that is in force."""
 
@@ -26,7 +28,7 @@ def in_order(groups: Sequence[Group], rules: Rules, sent: Sequence[str]) -> list
         group, rule = groups[at], rules(groups[at].members[0].rule)
         tag = _newest_tag(group, rule)
         why = None if rule is None or rule.allow_downgrade or group.superseded else _refusal(rule, tag, allowed)
-        found[at] = replace(group, superseded=f"refused: {why}") if why else group
+        found[at] = replace(group, superseded=f"{REFUSED}{why}") if why else group
         if tag is not None and not found[at].superseded:
             allowed.insert(0, tag)
     return [found[at] for at in range(len(groups))]

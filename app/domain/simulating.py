@@ -5,18 +5,22 @@ too old, every registry confirms, and every destination answers.
 """
 
 import heapq
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.domain.deliveries import is_deploy
+from app.domain.downgrades import REFUSED, have_order, in_order
 from app.domain.fan_out import MOVED_ON, PENDING
 from app.domain.openings import opens_at
-from app.domain.rules import Rule, differs, first_of_each, misplaced, order_of, refusal
+from app.domain.rules import Rule, differs, first_of_each, misplaced
 from app.domain.settling import Group, Indexes, Member, Settle, alerts, deploys
 from app.domain.told import Told
 
 MOST_EXAMPLES = 3
 """Messages that are shown of each rule and destination."""
+MOST_SENT = 100
+"""Tags that are remembered of a destination and a repository, as many as deliveries are looked at."""
 _Tag = tuple[str, str, str | None]
 _Place = tuple[str, str, str]
 
@@ -74,7 +78,7 @@ class Simulation:
     _present: dict[_Tag, str] = field(default_factory=dict)
     _windows: dict[_Place, _Window] = field(default_factory=dict)
     _closing: list[tuple[int, _Place]] = field(default_factory=list)
-    _last: dict[_Place, str] = field(default_factory=dict)
+    _sent: dict[_Place, deque[str]] = field(default_factory=dict)
     _by_name: dict[str, Rule] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -132,36 +136,33 @@ class Simulation:
         return Member(member.subject, told, member.rule, member.rule_version, MOVED_ON)
 
     def _write(self, place: _Place, members: Sequence[Member], now_ns: int) -> None:
-        deploy = is_deploy(place[0])
-        for group in deploys(members, self.indexes) if deploy else alerts(members):
-            rule = self._by_name[group.members[0].rule]
-            refused = self._refused(place, rule, group) if deploy and not group.superseded else None
-            self._count(place[0], rule, group, (refused, now_ns))
+        groups = self._deploys(place, members) if is_deploy(place[0]) else alerts(members)
+        for group in groups:
+            self._count(place[0], self._by_name[group.members[0].rule], group, now_ns)
 
-    def _refused(self, place: _Place, rule: Rule, group: Group) -> str | None:
-        """Why the newest tag of a deploy may not follow the last that was sent; remembers it where it may."""
-        tags = [one.told.tag for one in group.members if one.told.tag and order_of(rule.when, one.told.tag) is not None]
-        if not tags:
-            return None
-        newest = max(tags, key=lambda tag: order_of(rule.when, tag))
-        why = None if rule.allow_downgrade else refusal(rule.when, newest, self._last.get(place))
-        if why is None:
-            self._last[place] = newest
-        return why
+    def _deploys(self, place: _Place, members: Sequence[Member]) -> list[Group]:
+        """Those that go are remembered, for what may follow them."""
+        groups, rules = deploys(members, self.indexes), self._by_name.get
+        if not have_order(groups, rules):
+            return groups
+        sent = self._sent.setdefault(place, deque(maxlen=MOST_SENT))
+        found = in_order(groups, rules, list(sent))
+        going = (one.told.tag for group in found if not group.superseded for one in group.members)
+        sent.extendleft(tag for tag in going if tag is not None)
+        return found
 
-    def _count(self, destination: str, rule: Rule, group: Group, found: tuple[str | None, int]) -> None:
-        (refused, now_ns), counted = found, self._of(rule.name, destination)
+    def _count(self, destination: str, rule: Rule, group: Group, now_ns: int) -> None:
+        counted = self._of(rule.name, destination)
         held = rule.paused or rule.approve_ns is not None or opens_at(rule.windows, now_ns) > now_ns
         if group.superseded:
-            counted.superseded += 1
-        elif refused:
-            counted.refused += 1
+            counted.refused += group.superseded.startswith(REFUSED)
+            counted.superseded += not group.superseded.startswith(REFUSED)
         elif held:
             counted.held += 1
         else:
             counted.deliveries += 1
         if len(counted.examples) < MOST_EXAMPLES:
-            outcome = group.superseded or refused or ("held" if held else "sent")
+            outcome = group.superseded or ("held" if held else "sent")
             counted.examples.append(_example(group, now_ns, outcome))
 
     def _of(self, rule: str, destination: str) -> Sent:

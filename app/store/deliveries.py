@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, case, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, case, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.domain.deliveries import Next, Status
@@ -24,7 +24,7 @@ class TakenError(TagtrailError):
     """Another fan-out told a destination of the same change at the same time; the transaction is to be tried again."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewDelivery:
     """A message as it is made. `headers` are JSON; registry, repository and digest are those of a deploy.
 
@@ -36,18 +36,18 @@ class NewDelivery:
     purpose: str
     rule: str
     rule_version: str
-    status: Status
-    reason: str | None
+    status: Status = Status.PENDING
+    reason: str | None = None
     content_type: str
     body: bytes
     headers: str | None
     query: str | None
     made_ns: int
     expires_ns: int
-    registry: str | None
-    repository: str | None
-    digest: str | None
-    confirm: bool
+    registry: str | None = None
+    repository: str | None = None
+    digest: str | None = None
+    confirm: bool = False
     trace_id: str
     cause: str = SCHEDULED
 
@@ -119,10 +119,13 @@ _END = (
     )
 )
 _ATTEMPT = insert(attempts)
+_ITS_OWN = or_(deliveries.c.digest.is_(None), delivery_changes.c.after == deliveries.c.digest)
+"""Whether a delivery tells a change, and doesn't only have it as a part of the index that it deploys."""
 _PRESENT = (
     select(tags.c.tag)
     .join(delivery_changes, delivery_changes.c.subject == tags.c.change_id)
-    .where(delivery_changes.c.delivery_id == bindparam("own_id"))
+    .join(deliveries, deliveries.c.id == delivery_changes.c.delivery_id)
+    .where(delivery_changes.c.delivery_id == bindparam("own_id"), _ITS_OWN)
 )
 _ONE_PRESENT = _PRESENT.limit(1)
 """Built once: each runs for every delivery."""
@@ -222,11 +225,8 @@ def present_tags(connection: Connection, identity: str) -> list[str]:
     return sorted(connection.execute(_PRESENT, {"own_id": identity}).scalars())
 
 
-def sent_tags(connection: Connection, place: tuple[str, str, str], since_ns: int = 0) -> list[str]:
-    """The tags of what is on its way or was delivered to a (destination, registry, repository), the newest first.
-
-    Of the last hundred, made after `since_ns`.
-    """
+def sent_tags(connection: Connection, place: tuple[str, str, str]) -> list[str]:
+    """The last hundred tags that were sent to a (destination, registry, repository), or will be, the newest first."""
     destination, registry, repository = place
     query = (
         select(delivery_changes.c.tag)
@@ -236,9 +236,9 @@ def sent_tags(connection: Connection, place: tuple[str, str, str], since_ns: int
             deliveries.c.destination == destination,
             deliveries.c.registry == registry,
             deliveries.c.repository == repository,
-            deliveries.c.made_ns > since_ns,
             deliveries.c.status.in_((Status.PENDING.value, Status.DELIVERED.value)),
             delivery_changes.c.tag.is_not(None),
+            _ITS_OWN,
         )
         .order_by(deliveries.c.made_ns.desc())
         .limit(100)

@@ -52,18 +52,12 @@ def _notices(
             purpose="approval",
             rule=one.rule,
             rule_version=one.rule_version,
-            status=Status.PENDING,
-            reason=None,
             content_type=message.content_type,
             body=message.body,
             headers=json.dumps(message.headers) if message.headers else None,
             query=message.query or None,
             made_ns=one.made_ns,
             expires_ns=asked.deadline_ns,
-            registry=None,
-            repository=None,
-            digest=None,
-            confirm=False,
             trace_id=one.trace_id,
         )
         yield made, _about(told, made)

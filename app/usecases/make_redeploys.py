@@ -87,7 +87,6 @@ def _delivery(fan: Fan, told: Told, send: Mapping[str, Any], now: int) -> NewDel
         registry=told.registry,
         repository=told.repository,
         digest=told.after,
-        confirm=False,
         trace_id=trace_id(told.origin, told.event_id),
         cause=MANUAL,
     )

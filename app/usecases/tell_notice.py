@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from app.domain.deliveries import EXPIRES_NS, Status
+from app.domain.deliveries import EXPIRES_NS
 from app.domain.told import Notice
 from app.domain.traces import trace_id
 from app.sinks.sink import Channel
@@ -31,17 +31,11 @@ def _delivery(name: str, channel: Channel, notice: Notice, cause: str) -> NewDel
         purpose="alert",
         rule="",
         rule_version="",
-        status=Status.PENDING,
-        reason=None,
         content_type=message.content_type,
         body=message.body,
         headers=json.dumps(message.headers) if message.headers else None,
         query=message.query or None,
         made_ns=notice.time_ns,
         expires_ns=notice.time_ns + EXPIRES_NS["alert"],
-        registry=None,
-        repository=None,
-        digest=None,
-        confirm=False,
         trace_id=trace_id("tagtrail", cause),
     )

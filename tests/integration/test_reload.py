@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from builders import add_delivery
 from destinations import SECRET
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 from system import wait_until
 
 from app.bootstrap import make_services, reloading
 from app.domain.errors import TagtrailError
 from app.settings import load
-from app.store import actions
-from app.store.engine import reading
+from app.store import actions, due, schema
+from app.store.engine import now_ns, reading, writing
 from app.usecases.note_configuration import VERB
 from workers import follow, work
 
@@ -119,3 +120,17 @@ def test_the_receiver_promises_pulls_to_those_who_ask_from_then_on(folder: Path)
     configure(folder, change="pulled")
     wait_until("the policy", lambda: services.policy().pulls_fan_out)
     services.engine.dispose()
+
+
+def test_what_is_held_is_looked_at_again(folder: Path, worker: None, engine: Engine) -> None:
+    add_delivery(engine, "held")
+    with writing(engine) as connection:
+        connection.execute(update(schema.deliveries).values(held_ns=1, next_attempt_ns=2**62))
+        assert due.due_destinations(connection, now_ns(connection)) == set()
+    configure(folder, "shop/other")
+
+    def destinations() -> set[str]:
+        with reading(engine) as connection:
+            return due.due_destinations(connection, now_ns(connection))
+
+    assert wait_until("what was held", destinations) == {"trigger:web"}

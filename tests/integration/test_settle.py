@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from acting import ALERT, DEPLOY, Stage, rule
-from builders import A, B
+from builders import A, B, C
 from listener import Listener
 from sqlalchemy import Engine
 
@@ -17,7 +17,7 @@ from app.domain.times import SECOND_NS
 from app.outbound import Door, Url
 from app.settings.templates import Template
 from app.sinks.request import Request, Shape
-from app.store import windows
+from app.store import deliveries, indexes, windows
 from app.store.engine import reading, writing
 from app.store.windows import Place, Waiting
 from app.usecases.fan_out import fan_out
@@ -145,3 +145,30 @@ def test_a_template_that_fails_on_a_change_ends_its_delivery_and_nothing_else(st
     assert status[ALERT] == ("pending", None)
     assert status[DEPLOY][0] == "dead"
     assert status[DEPLOY][1].startswith("the template fails: ")
+
+
+def index_with_part(stage: Stage) -> None:
+    """A deploy of an index under `2`, to which what `2-amd64` says belongs."""
+    for tag, digest in (("2-amd64", B), ("2", A)):
+        stage.happen(tag=tag, digest=digest)
+        stage.fan_out()
+    with writing(stage.engine) as connection:
+        indexes.add(connection, {A: {B}, B: ()})
+    stage.pass_time()
+    stage.settle()
+
+
+def test_a_part_that_is_still_there_keeps_no_index_alive_that_is_past(stage: Stage) -> None:
+    index_with_part(stage)
+    assert [row.digest for row in stage.deliveries()] == [A]
+    stage.happen(tag="2", digest=C)
+    assert stage.deliver() == 0
+    assert [(row.status, row.reason) for row in stage.deliveries()] == [("superseded", "superseded: the tag moved on")]
+
+
+def test_an_index_is_confirmed_by_its_own_tags(stage: Stage) -> None:
+    index_with_part(stage)
+    (made,) = stage.deliveries()
+    with reading(stage.engine) as connection:
+        assert deliveries.present_tags(connection, made.id) == ["2"]
+        assert deliveries.sent_tags(connection, (DEPLOY, made.registry, made.repository)) == ["2"]

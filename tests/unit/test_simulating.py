@@ -77,7 +77,12 @@ def test_a_downgrade_is_refused_and_a_larger_step_than_the_level() -> None:
     assert sent(simulated(pushes, [rule(tag=Semver(semver, "minor"))])) == (3, 0, 0, 2)
     assert sent(simulated(pushes, [rule(tag=Semver(semver), allow_downgrade=True)])) == (5, 0, 0, 0)
     examples = simulated(pushes, [rule(tag=Semver(semver))]).sent["web", DEPLOY].examples
-    assert [one.outcome for one in examples] == ["sent", "sent", "downgrade from 2.0.1"]
+    assert [one.outcome for one in examples] == ["sent", "sent", "refused: downgrade from 2.0.1"]
+
+
+def test_of_versions_that_come_together_the_newest_goes() -> None:
+    together = [change(second, tag=tag, after=tag) for second, tag in enumerate(["2.0.0", "1.9.0", "main"])]
+    assert sent(simulated(together, [rule()])) == (2, 0, 0, 1)
 
 
 def test_what_a_rule_holds_is_counted_apart() -> None:
