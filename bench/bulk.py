@@ -21,8 +21,8 @@ from app.domain.chain import EVENT, FORM, GENESIS, chained, seal
 from app.store import events as stored
 from app.store.head import Head, advance
 from app.store.migrate import upgrade
+from app.store.packing import packed
 from app.store.schema import changes, events, heard, links, origins, repositories, tags
-from app.store.schema.base import packed
 from bench.told import Deed, told
 from bench.world import World
 

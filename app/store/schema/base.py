@@ -1,9 +1,10 @@
 """What all tables share."""
 
-import zlib
 from typing import Any
 
 from sqlalchemy import BigInteger, Integer, LargeBinary, MetaData, Text, TypeDecorator
+
+from app.store.packing import packed, unpacked
 
 metadata = MetaData(
     naming_convention={
@@ -20,13 +21,9 @@ Big = BigInteger().with_variant(Integer, "sqlite")
 InBytes = Text().with_variant(Text(collation="C"), "postgresql")
 """Text in the order of its bytes, as history is folded in: PostgreSQL sorts in the language of its database else."""
 
-_LEVEL = 1
-_ZLIB = b"x"
-"""How every zlib stream of ours begins, and no JSON: what older versions stored as it is."""
-
 
 class Packed(TypeDecorator[bytes]):
-    """The bytes of JSON, deflated (RFC 1950): as they come, they fill half of a database, most of it with spaces."""
+    """The bytes of JSON, see `packing`."""
 
     impl = LargeBinary
     cache_ok = True
@@ -35,18 +32,4 @@ class Packed(TypeDecorator[bytes]):
         return None if value is None else packed(value)
 
     def process_result_value(self, value: bytes | None, _dialect: Any) -> bytes | None:
-        return None if value is None else _unpacked(value)
-
-
-def packed(raw: bytes) -> bytes:
-    return zlib.compress(raw, _LEVEL)
-
-
-def _unpacked(stored: bytes) -> bytes:
-    """What can't be unpacked was altered: it is told as it is, and no link fits it."""
-    if not stored.startswith(_ZLIB):
-        return stored
-    try:
-        return zlib.decompress(stored)
-    except zlib.error:
-        return stored
+        return None if value is None else unpacked(value)
