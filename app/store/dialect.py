@@ -33,6 +33,9 @@ RELEASES = {
 
 NO_PULL = "action <> 'pull'"
 """Events that are few: a question about another action repeats it, so that an index of these alone leads to them."""
+SLOW = "scope IS NOT NULL AND received_ns - time_ns > 60000000000"
+"""Events of tags that were received more than a minute after they happened; the same, with SLOW_NS."""
+SLOW_NS = 60 * 10**9
 RARE = "kind NOT IN ('created', 'moved')"
 """Changes that are few; the same."""
 
@@ -54,9 +57,7 @@ def listed(dialect: str, values: Iterable[str] | Iterable[int]) -> Any:
     return json.dumps(list(values)) if dialect == "sqlite" else list(values)
 
 
-def row_of(
-    dialect: str, columns: Sequence[Any], given: Collection[Sequence[str]] | None = None
-) -> ColumnElement[bool]:
+def row_of(dialect: str, columns: Sequence[Any], given: Collection[Sequence[str]] | None = None) -> ColumnElement[bool]:
     """Whether the texts in `columns` are one of the rows that the parameters of `rows` hold, or of those `given`.
 
     SQLite searches an index for rows of a subquery; for rows that are written out it reads the whole table.

@@ -8,9 +8,22 @@ line that is sure on, with the events that had been received by then.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, case, exists, func, not_, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    FromClause,
+    and_,
+    exists,
+    func,
+    not_,
+    or_,
+    select,
+    text,
+    true,
+    union,
+)
 
 from app.domain.access import AccessScope
 from app.domain.changes import Change, Kind, TagKey, TagState, fold, state_before
@@ -18,14 +31,13 @@ from app.domain.events import MAX_AHEAD_NS, Provenance, Scope, TagEvent
 from app.domain.names import referred_by
 from app.store import changes as written
 from app.store import events as stored
-from app.store.dialect import listed, one_of, row_of, rows
+from app.store.dialect import SLOW, SLOW_NS, listed, one_of, row_of, rows
 from app.store.queries.changes import LINES, ChangeLine, line
 from app.store.queries.conditions import in_repository, in_scope, named, storable_ns
 from app.store.queries.paging import AnyRow
-from app.store.schema import changes, events
+from app.store.schema import changes, events, repositories
 
 _BEGINNING_NS, _ALWAYS_NS = -(2**62), stored.ALWAYS_NS
-_AFTER_NS, _LAST_NS = "after_ns", "last_ns"
 _KEY = (events.c.registry, events.c.repository, events.c.tag)
 _Conditions = Sequence[ColumnElement[bool]]
 
@@ -91,9 +103,7 @@ def _latest(at_ns: int) -> int:
 
 def of_names(connection: Connection, scope: AccessScope, names: Names, known_ns: int) -> Known:
     """What had been received by `known_ns` of the tags that are asked for and may be seen."""
-    in_place = [
-        *in_scope(events, scope), *in_repository(connection, events, names.registry, names.repository)
-    ]
+    in_place = [*in_scope(events, scope), *in_repository(connection, events, names.registry, names.repository)]
     return _known(connection, [*in_place, *named(events.c.tag, names.tag)], in_place, storable_ns(known_ns))
 
 
@@ -116,37 +126,57 @@ def _overtaken(connection: Connection, own: _Conditions, wide: _Conditions, at_n
     """The tags of which something that was received after `at_ns` may stand before something that had been received
     by then, each with the earliest time of what came after.
 
-    What removes several tags counts for each tag of its repository.
+    What had been received of its repository stands for what had been of a tag: few tags too many cost little.
     """
-    removals = {
-        (row.registry, row.repository): (row.after_ns, row.last_ns)
-        for row in connection.execute(_split(_KEY[:2], [*wide, events.c.tag.is_(None)], at_ns))
-    }
-    first_ns = min((after_ns for after_ns, _ in removals.values()), default=_ALWAYS_NS)
-    last_ns = max((last_ns for _, last_ns in removals.values()), default=_BEGINNING_NS)
-    query = _split(_KEY, [*own, events.c.tag.is_not(None)], at_ns)
-    after, last = query.selected_columns[_AFTER_NS], query.selected_columns[_LAST_NS]
-    crossed = [place for place, (after_ns, last_ns) in removals.items() if after_ns <= last_ns]
-    among = [row_of(connection.dialect.name, _KEY[:2], crossed)] if crossed else []
-    query = query.having(or_(last >= after, last >= first_ns, after <= last_ns, *among))
-    found = {}
-    for row in connection.execute(query):
-        removed = removals.get((row.registry, row.repository), (_ALWAYS_NS, _BEGINNING_NS))
-        earliest_ns = min(row.after_ns, removed[0])
-        if max(row.last_ns, removed[1]) >= earliest_ns:
-            found[TagKey(row.registry, row.repository, row.tag)] = earliest_ns
+    later = connection.execute(_later([*own, events.c.tag.is_not(None)], [*wide, events.c.tag.is_(None)], at_ns)).all()
+    last = _last_known(connection, sorted({(row.registry, row.repository) for row in later}), at_ns)
+    found: dict[TagKey, int] = {}
+    for row in later:
+        if row.time_ns <= last.get((row.registry, row.repository), _ALWAYS_NS):
+            for key in _reached(connection, row, own, at_ns):
+                found[key] = min(row.time_ns, found.get(key, _ALWAYS_NS))
     return found
 
 
-def _split(by: Sequence[ColumnElement[Any]], conditions: _Conditions, at_ns: int) -> Select[Any]:
-    """By `by`, the first time of what was received after `at_ns`, and the last of what had been.
+def _later(own: _Conditions, wide: _Conditions, at_ns: int) -> Executable:
+    """What was received after `at_ns`, and may have happened before something that had been received by then.
 
-    That there is a scope is said for SQLite, as in `stored.wide`.
+    Either it happened at most a minute before `at_ns`, or it is among the few that came late.
     """
-    later = events.c.received_ns > at_ns
-    after = func.min(case((later, events.c.time_ns), else_=_ALWAYS_NS)).label(_AFTER_NS)
-    last = func.max(case((later, _BEGINNING_NS), else_=events.c.time_ns)).label(_LAST_NS)
-    return select(*by, after, last).where(events.c.scope.is_not(None), *conditions).group_by(*by)
+    what = select(*_KEY, events.c.scope, events.c.digest, events.c.time_ns).where(
+        events.c.scope.is_not(None), events.c.received_ns > at_ns
+    )
+    near = events.c.time_ns.between(storable_ns(at_ns - SLOW_NS), _latest(at_ns))
+    slow = and_(text(SLOW), events.c.time_ns <= _latest(at_ns))
+    return union(*(what.where(*of_it, when) for of_it in (own, wide) for when in (near, slow)))
+
+
+def _last_known(connection: Connection, places: Sequence[tuple[str, str]], at_ns: int) -> dict[tuple[str, str], int]:
+    """By registry and repository, the last time of what had been received of its tags."""
+    if not places:
+        return {}
+    place = (repositories.c.registry, repositories.c.repository)
+    last = (
+        select(events.c.time_ns)
+        .where(events.c.registry == place[0], events.c.repository == place[1], events.c.scope.is_not(None))
+        .where(events.c.time_ns <= _latest(at_ns), events.c.received_ns <= at_ns)
+        .order_by(events.c.time_ns.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    query = select(*place, func.coalesce(last, _BEGINNING_NS)).where(row_of(connection.dialect.name, place, places))
+    return {(registry, repository): last_ns for registry, repository, last_ns in connection.execute(query)}
+
+
+def _reached(connection: Connection, later: AnyRow, own: _Conditions, at_ns: int) -> list[TagKey]:
+    """The tags that it may have altered: one, those that had been told to point to its digest, or a repository's."""
+    if later.tag is not None:
+        return [TagKey(later.registry, later.repository, later.tag)]
+    told = [events.c.registry == later.registry, events.c.repository == later.repository, events.c.tag.is_not(None)]
+    if later.scope == Scope.MANIFEST:
+        told.append(events.c.digest == later.digest)
+    query = select(*_KEY).where(*own, *told, events.c.scope.is_not(None), events.c.received_ns <= at_ns).distinct()
+    return [TagKey(*row) for row in connection.execute(query)]
 
 
 def _folded(connection: Connection, key: TagKey, from_ns: int, at_ns: int) -> tuple[Change, ...]:

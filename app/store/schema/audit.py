@@ -2,7 +2,7 @@
 
 from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, Table, Text, UniqueConstraint, text
 
-from app.store.dialect import NO_PULL, RARE, RELEASES
+from app.store.dialect import NO_PULL, RARE, RELEASES, SLOW
 from app.store.schema.base import Big, InBytes, Packed, metadata
 
 head = Table(
@@ -77,6 +77,8 @@ events = Table(
           postgresql_where=text("actor IS NOT NULL")),
     Index("ix_events_history", "registry", "repository", "tag", "time_ns", "received_ns",
           sqlite_where=text("scope IS NOT NULL"), postgresql_where=text("scope IS NOT NULL")),
+    Index("ix_events_slow", "registry", "repository", "tag", "received_ns", "time_ns", sqlite_where=text(SLOW),
+          postgresql_where=text(SLOW)),
     comment="One registry fact, append-only, with its exact bytes.",
 )
 
