@@ -16,7 +16,14 @@ from app.domain.times import SECOND_NS, rfc3339
 APPROVED, REJECTED = "approved", "rejected"
 LOOK_AGAIN_NS = 60 * SECOND_NS
 """How often it is looked whether what waits is still so."""
-_SEALED = re.compile(rb"/approve/([A-Za-z0-9_-]{43})(?![A-Za-z0-9_-])")
+_BREAK = rb"(?:=\r?\n)?"
+"""A soft line break of quoted-printable (RFC 2045 §6.7), in which mails stand: it may cut a link anywhere."""
+_SEALED = re.compile(
+    _BREAK.join(map(re.escape, (b"/approve/"[at : at + 1] for at in range(9))))
+    + rb"((?:%s[A-Za-z0-9_-]){43})(?!%s[A-Za-z0-9_-])" % (_BREAK, _BREAK)
+)
+_LETTER = re.compile(rb"(%s)([A-Za-z0-9_-])" % _BREAK)
+"""One letter of a seal, with the break before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +66,22 @@ def secret_sha256(secret: str) -> bytes:
 
 def unsealed(key: bytes, body: bytes) -> bytes:
     """`body` with secrets in place of seals. What else looks like a seal becomes a secret that opens nothing."""
-    return _SEALED.sub(lambda found: b"/approve/" + secret_of(key, found[1].decode()).encode(), body)
+
+    def opened(found: re.Match[bytes]) -> bytes:
+        letters = iter(secret_of(key, _seal(found)).encode())
+        link, given = found[0][: found.start(1) - found.start()], found[1]
+        return link + _LETTER.sub(lambda one: one[1] + bytes((next(letters),)), given)
+
+    return _SEALED.sub(opened, body)
+
+
+def _seal(found: re.Match[bytes]) -> str:
+    return _LETTER.sub(lambda one: one[2], found[1]).decode()
 
 
 def sealed(key: bytes, body: bytes, text: bytes) -> bytes:
     """`text`, that may repeat what was sent for `body`, without the secrets."""
     for found in _SEALED.finditer(body):
-        text = text.replace(secret_of(key, found[1].decode()).encode(), found[1])
+        seal = _seal(found)
+        text = text.replace(secret_of(key, seal).encode(), seal.encode())
     return text

@@ -1,20 +1,27 @@
 """Deploys that wait for somebody's word."""
 
+import email
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from email.policy import SMTP
 
 import pytest
 from acting import ALERT, DEPLOY, Stage, rule
 from builders import A, B
 from listener import Listener, Reply
+from mail_server import MailServer
 from sqlalchemy import Engine, update
 
+from app import outbound
 from app.domain.times import SECOND_NS
 from app.outbound import Door
+from app.sinks.email import Email
 from app.store import actions, schema
 from app.store.engine import reading, writing
 from app.usecases.approve import UndecidableError, Word, decide, of_link
+from app.usecases.deliver import deliver
+from app.usecases.fan_out import fan_out
 from app.usecases.redeliver import redeliver
 
 WITHIN_NS = 4 * 3600 * SECOND_NS
@@ -86,6 +93,33 @@ def test_people_are_told_with_a_link_whose_secret_is_kept_nowhere(waiting: Stage
     seal = re.search(rb"/approve/([\w-]{43})", stored.body)
     assert seal is not None
     assert of_link(waiting.engine, seal[1].decode()) is None, "what is stored opens nothing"
+
+
+@pytest.mark.parametrize("host", ["x", "a-much-longer-name-of-our-pages.example"])
+def test_a_mail_has_a_link_that_works(engine: Engine, stage: Stage, host: str) -> None:
+    """Quoted-printable cuts it into two lines."""
+    with MailServer() as server:
+        where = outbound.MailServer("127.0.0.1", server.port, "none")
+        mail = Email(stage.door, where, "tagtrail@example.com", ("ops@example.com",))
+        fan = replace(stage.fan, sinks={**stage.sinks, ALERT: mail}, base_url=f"https://{host}")
+        stage.happen()
+        fan_out(engine, fan)
+        assert deliver(engine, fan, ALERT, {}) == 2
+    asked = next(read for one in server.heard if "May" in (read := whole_text(one.content)))
+    links = re.findall(rf"https://{host}/approve/([\w-]+)", asked)
+    assert len(links) == 2, "one in the text, one in HTML"
+    ((identity, _status, _reason),) = deploys(stage)
+    for secret in links:
+        found = of_link(engine, secret)
+        assert found is not None
+        assert found.delivery_id == identity
+
+
+def whole_text(content: object) -> str:
+    """All that a reader of a mail has: text and HTML."""
+    assert isinstance(content, bytes)
+    parts = email.message_from_bytes(content, policy=SMTP).walk()
+    return "\n".join(str(part.get_content()) for part in parts if not part.is_multipart())
 
 
 def ask_again(stage: Stage) -> None:
