@@ -1,10 +1,11 @@
 """What templates know of the changes of a message: plain texts under names that people write into `{{ … }}`."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from app.domain.times import rfc3339_nano
-from app.domain.told import Told
+from app.domain.told import Deploy, Told
 
 NAMES = (
     "change_id", "kind", "registry", "repository", "tag", "before", "after", "digest", "image", "actor", "origin",
@@ -13,10 +14,15 @@ NAMES = (
 """The fields of one change. `digest` is `after`, `image` is REGISTRY/REPOSITORY@DIGEST; those of Told may be None."""
 
 
+ENDED_NAMES = ("trigger", "tries", "detail")
+"""What is said besides of how a deploy ended; none of a change itself."""
+
+
 def fields(told: Sequence[Told]) -> dict[str, Any]:
     """Those of the first change; `changes`: the same of each of them; `tags`: each tag once, in order."""
     changes = [_of(one) for one in told]
-    tags = list(dict.fromkeys(one.tag for one in told if one.tag is not None))
+    named = (tag for one in told for tag in (one.tag, *(one.deploy.also if one.deploy else ())))
+    tags = list(dict.fromkeys(tag for tag in named if tag is not None))
     return changes[0] | {"changes": changes, "tags": tags}
 
 
@@ -43,6 +49,7 @@ def _of(told: Told) -> dict[str, Any]:
         "event_id": told.event_id,
         "link": told.link,
         "media_type": told.media_type,
+        **{name: getattr(told.deploy, name, None) for name in ENDED_NAMES},
     }
 
 
@@ -80,3 +87,6 @@ _BARE = Told(
 )
 SAMPLES: Sequence[Sequence[Told]] = ((_FULL,), (_BARE,), (_FULL, _BARE, _FULL))
 """Made-up changes that templates are tried with: everything said, nothing said, and several at once."""
+_ENDED = replace(_FULL, kind="deployed", deploy=Deploy("web-prod", "msg_0123456789abcdef", 2, "HTTP 200", ("latest",)))
+CHANNEL_SAMPLES: Sequence[Sequence[Told]] = (*SAMPLES, (_ENDED,))
+"""The same for channels, which are told how deploys ended, too."""

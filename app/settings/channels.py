@@ -8,7 +8,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from app.domain.limits import Limit
 from app.settings.sending import SendingSection
-from app.settings.values import Secret, SecretUrl
+from app.settings.templated import ChannelBody, Wording
+from app.settings.values import ContentType, Secret, SecretUrl
 
 MAIL_PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
@@ -39,29 +40,37 @@ class AnyChannel(SendingSection):
 
 
 class WebhookChannel(AnyChannel):
-    """`secret` signs what is sent, as Standard Webhooks writes it (whsec_…)."""
+    """`secret` signs what is sent, as Standard Webhooks writes it (whsec_…). `template`: the body; else our own."""
 
     kind: Literal["webhook"]
     url: SecretUrl
     secret: Secret | None = None
+    content_type: ContentType = "application/json"
+    template: ChannelBody | None = None
 
 
-class SlackChannel(AnyChannel):
+class ChatChannel(AnyChannel):
+    """Where people read. `template`: what is said of each change; else our own words."""
+
+    template: Wording | None = None
+
+
+class SlackChannel(ChatChannel):
     kind: Literal["slack"]
     url: SecretUrl
 
 
-class TeamsChannel(AnyChannel):
+class TeamsChannel(ChatChannel):
     kind: Literal["teams"]
     url: SecretUrl
 
 
-class DiscordChannel(AnyChannel):
+class DiscordChannel(ChatChannel):
     kind: Literal["discord"]
     url: SecretUrl
 
 
-class EmailChannel(AnyChannel):
+class EmailChannel(ChatChannel):
     """Mail through an SMTP server. Where no `port` is given it is the usual one of the `security`."""
 
     kind: Literal["email"]
@@ -83,7 +92,7 @@ class EmailChannel(AnyChannel):
         return self
 
 
-class AppriseChannel(AnyChannel):
+class AppriseChannel(ChatChannel):
     """Any service that Apprise knows, by the URL that it has for it; needs the extra `apprise`."""
 
     kind: Literal["apprise"]

@@ -7,7 +7,7 @@ template) x (length of the values) x (number of changes); besides, the output en
 attributes that begin with an underscore out of reach, and StrictUndefined makes an unknown name an error.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Self
@@ -17,6 +17,7 @@ from jinja2 import Template as Compiled
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from app.domain.errors import TagtrailError
+from app.domain.text import printable
 
 MOST_CHARACTERS = 256 * 1024
 MOST_TEXT = 16 * 1024
@@ -24,12 +25,23 @@ MOST_TEXT = 16 * 1024
 _FILTERS = ("default", "first", "join", "last", "length", "lower", "tojson", "trim", "upper", "urlencode")
 _WITH_ARGUMENTS = ("default", "join")
 _TESTS = ("defined", "none", "eq", "equalto", "ne", "in")
+BEGIN, END = "\x02", "\x03"
+"""What `marked` puts around a value."""
 _LOOPS = ("changes", "tags")
 _PRINTING = (
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Getattr, nodes.Getitem,
     nodes.Slice, nodes.Filter, nodes.Test, nodes.Keyword, nodes.If, nodes.For, nodes.CondExpr, nodes.Compare,
     nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.Concat, nodes.List, nodes.Tuple,
 )  # fmt: skip
+
+
+def _printed(value: Any) -> Any:
+    return "" if value is None else value
+
+
+def marked(value: Any) -> str:
+    """A value as it is printed, on one line and between marks, which no value and no checked text holds."""
+    return f"{BEGIN}{printable(str(_printed(value)))}{END}"
 
 
 class InvalidTemplateError(TagtrailError, ValueError):
@@ -51,14 +63,16 @@ class Template:
     _compiled: Compiled = field(repr=False, compare=False)
 
     @classmethod
-    def parse(cls, text: str, names: Sequence[str], *, json: bool = False) -> Self:
-        """Raise InvalidTemplateError. `json`: every value must be printed through `tojson`."""
+    def parse(
+        cls, text: str, names: Sequence[str], *, json: bool = False, prints: Callable[[Any], Any] = _printed
+    ) -> Self:
+        """Raise InvalidTemplateError. `json`: every value must go through `tojson`. `prints`: how values are."""
         if len(text) > MOST_TEXT:
             raise InvalidTemplateError(f"it is longer than {MOST_TEXT} characters")
         try:
-            tree = _environment().parse(text)
+            tree = _environment(prints).parse(text)
             _check(tree, {*names, *_LOOPS}, json)
-            return cls(text, _environment().from_string(tree))
+            return cls(text, _environment(prints).from_string(tree))
         except TemplateSyntaxError as error:
             raise InvalidTemplateError(str(error.message), error.lineno) from None
         except RecursionError:
@@ -79,17 +93,13 @@ class Template:
 
 
 @cache
-def _environment() -> ImmutableSandboxedEnvironment:
-    made = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True, finalize=_printed)
+def _environment(prints: Callable[[Any], Any]) -> ImmutableSandboxedEnvironment:
+    made = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True, finalize=prints)
     made.globals.clear()
     for known, wanted in ((made.filters, _FILTERS), (made.tests, _TESTS)):
         for name in set(known) - set(wanted):
             del known[name]
     return made
-
-
-def _printed(value: Any) -> Any:
-    return "" if value is None else value
 
 
 def _check(tree: nodes.Template, names: set[str], json: bool) -> None:

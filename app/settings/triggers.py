@@ -11,7 +11,7 @@ from app.settings.destinations import TriggerSection
 from app.settings.presets import Preset
 from app.settings.proofs import HeaderName, Hmac, signing_secrets
 from app.settings.templated import Body, HeaderText, Text
-from app.settings.values import Secrets, SecretUrl
+from app.settings.values import ContentType, Secrets, SecretUrl
 
 _OWN = ("connection", "content-length", "content-type", "host", "traceparent", "transfer-encoding", "user-agent")
 
@@ -34,7 +34,7 @@ class WebhookTrigger(TriggerSection):
     method: Literal["POST", "PUT", "PATCH", "GET"] = "POST"
     headers: dict[Annotated[HeaderName, AfterValidator(_not_ours)], HeaderText] = Field(default_factory=dict)
     query: dict[str, Text] = Field(default_factory=dict)
-    content_type: Annotated[str, Field(pattern=r"^[!-~]+/[ -~]+$")] = "application/json"
+    content_type: ContentType = "application/json"
     body: Body | None = None
     secret: Annotated[Secrets, AfterValidator(signing_secrets)] | None = None
     hmac: Hmac | None = None

@@ -9,6 +9,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     SecretStr,
     ValidationInfo,
     model_validator,
@@ -85,6 +86,7 @@ Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_one_or_two)]
 """One, or two while a sender changes from one to the other; the first is the one to use from now on."""
 SecretUrl = Annotated[SecretStr, BeforeValidator(resolved)]
 Name = Annotated[str, AfterValidator(check_name)]
+ContentType = Annotated[str, Field(pattern=r"^[!-~]+/[ -~]+$")]
 
 
 class Section(BaseModel):

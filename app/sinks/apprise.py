@@ -16,8 +16,10 @@ from typing import Any
 
 from app.domain.errors import TagtrailError
 from app.domain.told import Notice, Told
+from app.settings.templates import Template
 from app.sinks.sink import Message, Outcome
-from app.sinks.words import Line, lines, notice_lines, shown, title
+from app.sinks.wording import worded
+from app.sinks.words import Line, notice_lines, shown, title
 
 _TIMEOUT_S = 15
 _MENTION = re.compile("[@<]")
@@ -31,6 +33,7 @@ class AppriseError(TagtrailError):
 @dataclass(frozen=True, slots=True)
 class Apprise:
     url: str = field(repr=False)
+    template: Template | None = None
 
     def __post_init__(self) -> None:
         """Raise AppriseError."""
@@ -39,7 +42,9 @@ class Apprise:
 
     def render(self, told: Sequence[Told]) -> Message:
         more = len(told) - _CHANGES_MAX
-        texts = [_text(lines(one)) for one in told[:_CHANGES_MAX]] + ([f"and {more} more"] if more > 0 else [])
+        texts = [_text(worded(one, self.template)) for one in told[:_CHANGES_MAX]] + (
+            [f"and {more} more"] if more > 0 else []
+        )
         return _message(title(told), "\n\n".join(texts))
 
     def notice(self, notice: Notice) -> Message:

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 
 from app.domain.told import Notice, Told
 from app.outbound import Call, Door, Url
+from app.settings.templates import Template
 from app.sinks.attempt import attempt
 from app.sinks.sink import Message, Outcome
-from app.sinks.words import Line, Span, lines, notice_lines
+from app.sinks.wording import worded
+from app.sinks.words import Line, Span, notice_lines
 
 _PERMANENT = (400, 401, 403, 404, 410)
 _TEXT_MAX = 4000
@@ -26,12 +28,13 @@ class Discord:
 
     door: Door = field(repr=False)
     url: Url
+    template: Template | None = None
 
     def render(self, told: Sequence[Told]) -> Message:
         pieces: list[str] = []
         room = _TEXT_MAX - len("\n\nand 999999 more")
         for one in told:
-            piece = _text(lines(one))
+            piece = _text(worded(one, self.template))
             room -= len(piece) + 2
             if room < 0:
                 break

@@ -15,8 +15,10 @@ from html import escape
 
 from app.domain.told import Notice, Told
 from app.outbound import Door, Mail, MailServer, OutboundError, Receipt, post
+from app.settings.templates import Template
 from app.sinks.sink import ANSWER_BYTES, Message, Outcome
-from app.sinks.words import Line, Span, lines, notice_lines, shown, title
+from app.sinks.wording import worded
+from app.sinks.words import Line, Span, notice_lines, shown, title
 
 _BOUNDARY = "=_tagtrail"  # can't occur in quoted-printable: there "=" has hex digits or a line end behind it
 
@@ -27,9 +29,10 @@ class Email:
     server: MailServer
     sender: str
     recipients: tuple[str, ...]
+    template: Template | None = None
 
     def render(self, told: Sequence[Told]) -> Message:
-        return _message(title(told), [lines(one) for one in told])
+        return _message(title(told), [worded(one, self.template) for one in told])
 
     def notice(self, notice: Notice) -> Message:
         return _message(f"{shown(notice.kind)} {shown(notice.about)}", [notice_lines(notice)])

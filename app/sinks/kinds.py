@@ -61,13 +61,13 @@ def channel(section: ChannelSection, door: Door) -> Channel:
         case EmailChannel():
             return _email(section, door)
         case SlackChannel():
-            return Slack(door, _url(section))
+            return Slack(door, _url(section), section.template)
         case TeamsChannel():
-            return Teams(door, _url(section))
+            return Teams(door, _url(section), section.template)
         case DiscordChannel():
-            return Discord(door, _url(section))
+            return Discord(door, _url(section), section.template)
         case AppriseChannel():
-            return Apprise(section.url.get_secret_value())
+            return Apprise(section.url.get_secret_value(), section.template)
 
 
 def _url(section: SlackChannel | TeamsChannel | DiscordChannel) -> Url:
@@ -144,11 +144,11 @@ def _pem(path: Path) -> str:
 
 def _webhook(section: WebhookChannel, door: Door) -> Webhook:
     secret = SigningSecret.parse(section.secret.get_secret_value()) if section.secret else None
-    return Webhook(door, Url.parse(section.url.get_secret_value()), secret)
+    return Webhook(door, Url.parse(section.url.get_secret_value()), secret, section.content_type, section.template)
 
 
 def _email(section: EmailChannel, door: Door) -> Email:
     password = section.password.get_secret_value() if section.password else None
     port = section.port or MAIL_PORTS[section.security]
     server = MailServer(section.server, port, section.security, section.user, password)
-    return Email(door, server, section.sender, section.to)
+    return Email(door, server, section.sender, section.to, section.template)

@@ -19,7 +19,7 @@ from app.outbound import Call, Door, Url
 from app.settings.templates import Template
 from app.sinks.attempt import attempt
 from app.sinks.sink import Message, Outcome
-from app.sinks.webhook import standard
+from app.sinks.webhook import standard, templated
 
 _VISIBLE = "".join(map(chr, range(0x20, 0x7F)))
 Tree = Mapping[str, Any] | Sequence[Any] | Template | str | int | float | bool | None
@@ -114,7 +114,7 @@ class Request:
         if shape.body is None:
             return standard(told)
         if isinstance(shape.body, Template):
-            return Message(shape.content_type, shape.body.render(values).encode("utf-8", "backslashreplace"))
+            return templated(shape.content_type, shape.body, values)
         return Message(shape.content_type, json.dumps(filled(shape.body, values), separators=(",", ":")).encode())
 
 

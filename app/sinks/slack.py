@@ -11,9 +11,11 @@ from dataclasses import dataclass, field, replace
 
 from app.domain.told import Notice, Told
 from app.outbound import Call, Door, Url
+from app.settings.templates import Template
 from app.sinks.attempt import attempt
 from app.sinks.sink import Message, Outcome
-from app.sinks.words import LINK_MAX, TEXT_MAX, Line, Span, lines, notice_lines, shown, title
+from app.sinks.wording import worded
+from app.sinks.words import LINK_MAX, TEXT_MAX, Line, Span, notice_lines, shown, title
 
 _PERMANENT = (400, 403, 404, 410)
 _REASON = re.compile(rb"[a-z0-9_]{1,60}")
@@ -30,10 +32,13 @@ class Slack:
 
     door: Door = field(repr=False)
     url: Url
+    template: Template | None = None
 
     def render(self, told: Sequence[Told]) -> Message:
         more = len(told) - _SECTIONS
-        sections = [_text(lines(one)) for one in told[:_SECTIONS]] + ([f"and {more} more"] if more > 0 else [])
+        sections = [_text(worded(one, self.template)) for one in told[:_SECTIONS]] + (
+            [f"and {more} more"] if more > 0 else []
+        )
         return _message(title(told), sections)
 
     def notice(self, notice: Notice) -> Message:

@@ -11,9 +11,11 @@ from typing import Any
 
 from app.domain.told import Notice, Told
 from app.outbound import Call, Door, Url
+from app.settings.templates import Template
 from app.sinks.attempt import attempt
 from app.sinks.sink import Message, Outcome
-from app.sinks.words import Line, Span, lines, notice_lines, shown, title
+from app.sinks.wording import worded
+from app.sinks.words import Line, Span, notice_lines, shown, title
 
 _PERMANENT = (400, 401, 403, 404, 410, 413)
 _BODY_MAX = 24 * 1024
@@ -27,11 +29,12 @@ class Teams:
 
     door: Door = field(repr=False)
     url: Url
+    template: Template | None = None
 
     def render(self, told: Sequence[Told]) -> Message:
         """As many changes as fit, and how many are left out."""
         for most in range(min(len(told), _CHANGES_MAX), 0, -1):
-            blocks = [_block(lines(one)) for one in told[:most]]
+            blocks = [_block(worded(one, self.template)) for one in told[:most]]
             more = len(told) - most
             message = _message(title(told), blocks + ([_block([(Span(f"and {more} more"),)])] if more else []))
             if len(message.body) <= _BODY_MAX:

@@ -25,14 +25,16 @@ Receivers should ignore fields they don't know, and drop a `webhook-id` they hav
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from app.domain.fields import fields
 from app.domain.signatures import SigningSecret, sign
 from app.domain.times import rfc3339_nano
 from app.domain.told import Notice, Told
 from app.outbound import Call, Door, Url
+from app.settings.templates import Template
 from app.sinks.attempt import attempt
 from app.sinks.sink import Message, Outcome
 
@@ -41,14 +43,19 @@ _PERMANENT = (410,)  # Standard Webhooks: the receiver wants no more of it
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """Posts to `url`, signed where there is a `secret`."""
+    """Posts to `url`, signed where there is a `secret`. `template` makes the body, of `content_type`."""
 
     door: Door = field(repr=False)
     url: Url
     secret: SigningSecret | None
+    content_type: str = "application/json"
+    template: Template | None = None
 
     def render(self, told: Sequence[Told]) -> Message:
-        return standard(told)
+        """Raise RenderError where the template fails on these changes."""
+        if self.template is None:
+            return standard(told)
+        return templated(self.content_type, self.template, fields(told))
 
     def notice(self, notice: Notice) -> Message:
         data = {"about": notice.about, "text": notice.text, "link": notice.link}
@@ -64,6 +71,11 @@ class Webhook:
         if self.secret is not None:
             headers["webhook-signature"] = sign(self.secret, message_id, now_s, message.body)
         return attempt(self.door, Call("POST", self.url, headers, message.body), _PERMANENT, now_s)
+
+
+def templated(content_type: str, body: Template, values: Mapping[str, Any]) -> Message:
+    """Raise RenderError."""
+    return Message(content_type, body.render(values).encode("utf-8", "backslashreplace"))
 
 
 def standard(told: Sequence[Told]) -> Message:

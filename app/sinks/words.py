@@ -46,12 +46,12 @@ def subject(told: Told) -> str:
 def lines(told: Told) -> list[Line]:
     """A change, or how its deploy ended, in three lines; one more has the link to its page."""
     heading = (Span(shown(told.kind), bold=True), Span(" "), Span(subject(told), code=True))
-    return [(*heading, *_also(told)), tuple(_turn(told)), tuple(_context(told)), *_link(told.link)]
+    return [(*heading, *_also(told)), tuple(_turn(told)), tuple(_context(told)), *details(told.link)]
 
 
 def notice_lines(notice: Notice) -> list[Line]:
     heading = (Span(shown(notice.kind), bold=True), Span(" "), Span(shown(notice.about), code=True))
-    return [heading, (Span(shown(notice.text)),), *_link(notice.link)]
+    return [heading, (Span(shown(notice.text)),), *details(notice.link)]
 
 
 def shown(text: str) -> str:
@@ -94,7 +94,7 @@ def _context(told: Told) -> Iterator[Span]:
     yield Span(shown(told.rule), code=True)
 
 
-def _link(text: str | None) -> list[Line]:
+def details(text: str | None) -> list[Line]:
     """A line with the link, or none where there is none to show."""
     url = _url(text)
     return [(Span("Details", url=url),)] if url else []

@@ -52,3 +52,12 @@ def test_the_message_is_shown_without_being_sent(listener: Listener) -> None:
 
 def test_an_unknown_name_is_told_with_the_nearest(listener: Listener) -> None:
     assert "no channel is called 'slak'; did you mean 'slack'?" in run("slak", status=1)
+
+
+def test_a_template_is_shown_and_sent(listener: Listener, tmp_path: Path) -> None:
+    channel = {"kind": "slack", "url": "${env:CHAT_URL}", "template": "Look: {{ tag }} of {{ repository }}"}
+    (tmp_path / "tagtrail.yml").write_text(json.dumps({"channels": {"ops": channel}}))
+    shown = run("ops", "--show")
+    assert json.loads(shown)["blocks"][0]["text"]["text"] == "Look: `test` of `this-is/a-test`"
+    assert run("ops").startswith("taken: HTTP 200, after ")
+    assert json.loads(listener.heard[0].body) == json.loads(shown)
