@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, str] = {
     "deliveries": "app.cli.deliveries:deliveries",
     "destination": "app.cli.destination:destination",
     "redeliver": "app.cli.redeliver:redeliver",
+    "drop": "app.cli.redeliver:drop",
     "redeploy": "app.cli.redeploy:redeploy",
     "pause": "app.cli.pause:pause",
     "resume": "app.cli.pause:resume",

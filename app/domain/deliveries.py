@@ -25,10 +25,13 @@ def is_deploy(destination: str) -> bool:
 
 
 class Status(StrEnum):
+    """DEAD was given up; DROPPED was, and somebody said that it need not go any more."""
+
     PENDING = "pending"
     DELIVERED = "delivered"
     DEAD = "dead"
     SUPERSEDED = "superseded"
+    DROPPED = "dropped"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+REDEPLOYED = "redeployed"
+"""The kind of what an operator sends again with another digest than the tag has."""
+
 
 @dataclass(frozen=True, slots=True)
 class Deploy:

@@ -252,21 +252,8 @@ def get(connection: Connection, identity: str) -> Row[Any] | None:
 
 def again(connection: Connection, identity: str, now_ns: int, expires_ns: int) -> None:
     """Make a delivery due once more: same id, same bytes. An attempt that is under way writes its result no more."""
-    connection.execute(
-        update(deliveries)
-        .where(deliveries.c.id == identity)
-        .values(
-            status=Status.PENDING.value,
-            reason=None,
-            next_attempt_ns=now_ns,
-            expires_ns=expires_ns,
-            tries=0,
-            cause=MANUAL,
-            leased_until_ns=0,
-            held_ns=None,
-            fence=deliveries.c.fence + 1,
-        )
-    )
+    values = afresh(now_ns, expires_ns) | {"cause": MANUAL, "fence": deliveries.c.fence + 1}
+    connection.execute(update(deliveries).where(deliveries.c.id == identity).values(values))
 
 
 def copy(connection: Connection, identity: str, new_id: str, now_ns: int, expires_ns: int) -> None:
@@ -274,19 +261,19 @@ def copy(connection: Connection, identity: str, new_id: str, now_ns: int, expire
     old = get(connection, identity)
     if old is None:
         raise LookupError(identity)
-    values = dict(old._mapping)
-    values |= {
-        "id": new_id,
-        "redelivery_of": identity,
+    values = dict(old._mapping) | afresh(now_ns, expires_ns)
+    values |= {"id": new_id, "redelivery_of": identity, "made_ns": now_ns, "cause": MANUAL, "fence": 0}
+    connection.execute(insert(deliveries).values(values))
+
+
+def afresh(now_ns: int, expires_ns: int) -> dict[str, Any]:
+    """The columns of what is due now as if it had never been tried."""
+    return {
         "status": Status.PENDING.value,
         "reason": None,
-        "made_ns": now_ns,
-        "expires_ns": expires_ns,
         "next_attempt_ns": now_ns,
+        "expires_ns": expires_ns,
         "tries": 0,
-        "cause": MANUAL,
         "leased_until_ns": 0,
         "held_ns": None,
-        "fence": 0,
     }
-    connection.execute(insert(deliveries).values(values))

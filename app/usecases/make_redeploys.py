@@ -6,7 +6,7 @@ from typing import Any
 
 from app.domain.deliveries import EXPIRES_NS, Status
 from app.domain.links import tag_page
-from app.domain.told import Told
+from app.domain.told import REDEPLOYED, Told
 from app.domain.traces import trace_id
 from app.sinks.sink import Message
 from app.store import actions, deliveries, events, outbox
@@ -17,7 +17,6 @@ from app.usecases.fan import Fan
 from app.usecases.redeploy import LANE, VERB
 from app.usecases.write_deliveries import rendered
 
-REDEPLOYED = "redeployed"
 """The kind of what a redeploy tells, in place of a kind of change."""
 MOST_AT_ONCE = 50
 

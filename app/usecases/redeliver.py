@@ -27,7 +27,7 @@ def redeliver(engine: Engine, identity: str, by: str, *, as_new: bool = False) -
         if found is None:
             raise UnknownDeliveryError(identity)
         now = now_ns(connection)
-        _wake(connection, found.destination, now)
+        wake(connection, found.destination, now)
         expires_ns = now + EXPIRES_NS[found.purpose]
         sent = new_id() if as_new else identity
         if as_new:
@@ -40,7 +40,8 @@ def redeliver(engine: Engine, identity: str, by: str, *, as_new: bool = False) -
         return sent
 
 
-def _wake(connection: Connection, destination: str, now: int) -> None:
+def wake(connection: Connection, destination: str, now: int) -> None:
+    """Have a destination that backs off or is disabled get a try."""
     before = destinations.lock(connection, destination)
     if (after := woken(before, now)) != before:
         destinations.save(connection, destination, after)

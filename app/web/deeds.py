@@ -14,11 +14,14 @@ from app.domain.plain import plain
 from app.domain.times import parse_end
 from app.store.engine import reading
 from app.store.queries import approvals, deliveries
+from app.store.queries.deliveries import Failed
 from app.usecases import approve, pauses
 from app.usecases import redeploy as redeploying
 from app.usecases.approve import Word as Said
+from app.usecases.drop import drop
 from app.usecases.pauses import Wanted
 from app.usecases.redeliver import redeliver
+from app.usecases.redeliver_failed import find_failed, redeliver_failed
 from app.web.callers import caller, scope
 from app.web.openapi import Description, Schema
 from app.web.parameters import DigestText, Moment, NoParameters, ParameterError, Parameters, Word
@@ -44,6 +47,18 @@ class PauseParameters(ScopeParameters):
 
 class ReasonParameters(Parameters):
     reason: Reason | None = None
+
+
+class DropParameters(Parameters):
+    reason: Reason
+
+
+class FailedParameters(Parameters):
+    """Between two moments, the second one's default: now. `dry_run`: say only what would be sent."""
+
+    since_ns: Moment = Field(alias="since")
+    until_ns: Moment = Field(default_factory=time.time_ns, alias="until")
+    dry_run: bool = False
 
 
 class RedeployParameters(Parameters):
@@ -124,6 +139,27 @@ def _redeliver(services: Services, _asked: NoParameters, identity: str) -> dict[
     return {"id": redeliver(services.engine, found.delivery.id, caller().name)}
 
 
+def drop_dead(services: Services, identity: str, reason: str) -> None:
+    """Drop a delivery that was given up and may be seen. Raises NotDeadError."""
+    with reading(services.engine) as connection:
+        found = deliveries.one(connection, scope(), identity)
+    if found is None:
+        abort(404, "there is no such delivery")
+    drop(services.engine, found.delivery.id, caller().name, reason)
+
+
+def _drop(services: Services, asked: DropParameters, identity: str) -> dict[str, Any]:
+    drop_dead(services, identity, asked.reason)
+    return {"id": identity}
+
+
+def _redeliver_failed(services: Services, asked: FailedParameters) -> dict[str, Any]:
+    found = find_failed(services.engine, scope(), Failed(asked.since_ns, asked.until_ns))
+    if not asked.dry_run:
+        found = redeliver_failed(services.engine, found, caller().name)
+    return {"sends": [{"id": one.id, "destination": one.destination} for one in found]}
+
+
 def _naming(name: str) -> Schema:
     return {"type": "object", "properties": {name: {"type": "string"}}, "required": [name]}
 
@@ -141,18 +177,28 @@ def _redeploy(services: Services, asked: RedeployParameters) -> dict[str, Any]:
     }
 
 
-_SEND = {name: {"type": "string"} for name in ("destination", "id", "rule")}
+def _sends(*names: str) -> Schema:
+    properties = {name: {"type": "string"} for name in names}
+    return {"type": "array", "items": {"type": "object", "properties": properties, "required": list(names)}}
+
+
 _REDEPLOY: Schema = {
     "type": "object",
     "properties": {
         "digest": {"type": "string"},
-        "sends": {"type": "array", "items": {"type": "object", "properties": _SEND, "required": list(_SEND)}},
+        "sends": _sends("destination", "id", "rule"),
     },
     "required": ["digest", "sends"],
 }
+_FAILED: Schema = {"type": "object", "properties": {"sends": _sends("id", "destination")}, "required": ["sends"]}
 _ID, _SCOPE = _naming("id"), _naming("scope")
 DEEDS: Sequence[Deed] = (
     Deed("deliveries/<identity>/redeliver", "redeliver", "Send a delivery again", NoParameters, _redeliver, _ID),
+    Deed("deliveries/<identity>/drop", "drop", "Drop what was given up", DropParameters, _drop, _ID),
+    Deed(
+        "deliveries/redeliver-failed", "redeliver_failed", "Send again all that was given up within a time",
+        FailedParameters, _redeliver_failed, _FAILED,
+    ),
     Deed("redeploy", "redeploy", "Send an earlier digest of a tag again", RedeployParameters, _redeploy, _REDEPLOY),
     Deed("pauses", "pause", "Hold back what a scope sends", PauseParameters, put_on_hold, _SCOPE),
     Deed("pauses", "resume", "Let go what a pause holds", ScopeParameters, resume, _SCOPE, "delete"),

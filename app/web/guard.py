@@ -22,7 +22,9 @@ _FOR_ALL = (
     "pages.approval_link", "pages.decide_by_link",
 )  # fmt: skip
 """Endpoints that show nothing of what is kept, or only to whoever has the secret in the address."""
-_DEEDS = ("redeliver", "pause", "resume", "approve", "reject", "decide", "redeploy")
+_DEEDS = (
+    "redeliver", "redeliver_failed", "drop", "pause", "resume", "approve", "reject", "decide", "redeploy",
+)  # fmt: skip
 _NEEDS: Mapping[str, Role] = {f"{room}.{deed}": Role.DEPLOY for room in ("pages", "api") for deed in _DEEDS}
 """Where it is neither read (to look) nor admin (to change something)."""
 

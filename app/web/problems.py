@@ -15,6 +15,7 @@ from app.registry.errors import NO_ENDPOINT, UNSUPPORTED
 from app.settings import ConfigurationError
 from app.store.engine import UnavailableError
 from app.usecases.approve import UndecidableError
+from app.usecases.drop import NotDeadError
 from app.web.registry_v2 import error_answer
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ STATUS: Mapping[type[Exception], int] = {
     ConfigurationError: 503,
     LimitedScopeError: 403,
     UndecidableError: 409,
+    NotDeadError: 409,
     TagtrailError: 400,
 }
 """What each error of ours means to a client; the first that fits."""

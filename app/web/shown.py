@@ -14,7 +14,7 @@ from app.domain.times import SECOND_NS, rfc3339, rfc3339_nano
 
 MARKS = {
     "created": "+", "moved": "→", "removed": "×", "restored": "↺", "void": "∅", "pulled": "↓",
-    "delivered": "✓", "pending": "…", "dead": "×", "superseded": "∅",
+    "delivered": "✓", "pending": "…", "dead": "×", "superseded": "∅", "dropped": "∅",
     "approved": "✓", "rejected": "×", "approval": "?", "redeployed": "↺",
     "push": "↑", "pull": "↓", "mount": "=", "delete": "×", "observe": "?",
     "unreadable": "?", "too-large": "▣", "id-conflict": "≠",

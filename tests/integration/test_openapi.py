@@ -15,6 +15,7 @@ from reading_app import client_of
 from sqlalchemy import Engine, update
 
 from app.domain.approvals import Approval
+from app.domain.deliveries import Status
 from app.domain.holds import Pause
 from app.envelopes import Received
 from app.store import approvals, pauses
@@ -46,6 +47,8 @@ def fill(engine: Engine) -> None:
             an_event(second=3, tag=None, action="pull"), an_event(second=4, action="delete", digest=None, tag="v1.0"))
     add_delivery(engine, "msg_1", 0)
     add_delivery(engine, "msg_2", 0)
+    for dead in ("msg_3", "msg_4"):
+        add_delivery(engine, dead, 0, status=Status.DEAD)
     try_delivery(engine, "trigger:web", 1, (503, "HTTP 503", b"busy"))
     with writing(engine) as connection:
         quarantined.add(connection, [ENTRY])
@@ -81,6 +84,7 @@ def call(client: FlaskClient, method: str, path: str, query: dict[str, str]) -> 
 def address(path: str) -> str:
     places = PLACES | ({"identity": ENTRY.id} if "quarantine" in path else {})
     places |= {"identity": "msg_2"} if path.endswith("reject") else {}
+    places |= {"identity": "msg_3"} if path.endswith("drop") else {}
     places |= {"identity": A} if "traces" in path else {}
     return f"/api/v1{path.format(**places)}"
 

@@ -23,6 +23,7 @@ from sqlalchemy import Engine, insert, select
 
 from app.cli import COMMANDS, main
 from app.domain.access import EVERYTHING, Role
+from app.domain.deliveries import Status
 from app.domain.digests import Digest
 from app.envelopes import Received
 from app.store import quarantine, rule_texts, schema
@@ -48,6 +49,7 @@ class Act:
 
 ACTS: Mapping[str, Act] = {
     "redeliver": Act("msg_1", "delivery.redeliver"),
+    "drop": Act("msg_3 --reason so", "delivery.drop"),
     "reconcile": Act("prod", "origin.reconcile"),
     "quarantine retry": Act("KEPT", "quarantine.retry"),
     "origin add": Act("fresh --registry fresh.example", "origin.add"),
@@ -101,7 +103,10 @@ LOOKS: Mapping[str, str] = {
     "audit verify-checkpoint": "",
     "audit log": "",
 }
-DRY = ("reconcile prod --dry-run", "archive cut --dry-run", "audit rebuild --dry-run")
+DRY = (
+    "redeliver --failed --since 2026-01-01 --dry-run", "reconcile prod --dry-run", "archive cut --dry-run",
+    "audit rebuild --dry-run",
+)  # fmt: skip
 """What changes something otherwise."""
 RUNS = {"up", "demo", "web", "worker", "relay"}
 """Start processes, which write down with which configuration; a demo has a folder of its own."""
@@ -182,6 +187,7 @@ def house(engine: Engine, database_url: str, tmp_path: Path, monkeypatch: pytest
     with reading(engine) as connection:
         present = connection.execute(select(schema.tags.c.change_id)).scalar_one()
     add_delivery(engine, "msg_2", subject=present)
+    add_delivery(engine, "msg_3", status=Status.DEAD)
     entry = reject("prod", Received(envelope(an_event(second=9))), moment(10), ("unreadable", "by an older version"))
     with writing(engine) as connection:
         quarantine.add(connection, [entry])
@@ -261,6 +267,11 @@ ROUTES: Mapping[tuple[str, str], Act] = {
         "/api/v1/deliveries/msg_1/redeliver", "delivery.redeliver"
     ),
     ("POST", "/deliveries/<identity>/redeliver"): Act("/deliveries/msg_1/redeliver", "delivery.redeliver"),
+    ("POST", "/api/v1/deliveries/redeliver-failed"): Act(
+        "/api/v1/deliveries/redeliver-failed?since=2026-01-01", "delivery.redeliver-failed"
+    ),
+    ("POST", "/api/v1/deliveries/<identity>/drop"): Act("/api/v1/deliveries/msg_3/drop?reason=so", "delivery.drop"),
+    ("POST", "/deliveries/<identity>/drop"): Act("/deliveries/msg_3/drop", "delivery.drop"),
     ("POST", "/quarantine/<identity>/retry"): Act("/quarantine/KEPT/retry", "quarantine.retry"),
     ("POST", "/api/v1/approvals/<identity>/approve"): Act("/api/v1/approvals/msg_2/approve", "approval.approved"),
     ("POST", "/api/v1/approvals/<identity>/reject"): Act("/api/v1/approvals/msg_2/reject", "approval.rejected"),
@@ -273,6 +284,7 @@ ROUTES: Mapping[tuple[str, str], Act] = {
     ("POST", "/pauses/resume"): Act("/pauses/resume", "resume"),
 }
 FORMS = {
+    "/deliveries/msg_3/drop": {"reason": "so"},
     "/approvals/msg_2": {"decision": "approve"},
     "/redeploy": {"registry": REGISTRY, "repository": "shop/web", "tag": "stable", "digest": A},
     "/pauses": {"scope": "everything"},
@@ -309,6 +321,15 @@ def test_who_acts_over_http_is_in_the_log(house: House, client: FlaskClient, rou
     )
     assert answer.status_code in (200, 202, 303), answer.text
     assert house.log()[len(before):] == [("token:carol", act.verb)]
+
+
+def test_who_sends_again_all_that_failed_is_in_the_log(house: House) -> None:
+    assert json.loads(house.run("redeliver --failed --since 2026-01-01 --json")) == [
+        {"id": "msg_3", "destination": "trigger:web"}
+    ]
+    assert house.log()[-1] == (ME, "delivery.redeliver-failed")
+    for wrong in ("", "msg_3 --since 1d", "--failed", "msg_3 --failed --since 1d", "msg_3 --dry-run"):
+        assert "--failed" in house.run(f"redeliver {wrong}", 2)
 
 
 def test_signing_in_and_out_changes_nothing(house: House, client: FlaskClient) -> None:

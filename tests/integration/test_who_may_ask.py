@@ -19,6 +19,7 @@ from reading_app import client_of
 from sqlalchemy import Engine, insert, select, update
 
 from app.domain.access import EVERYTHING, AccessScope, Role
+from app.domain.deliveries import Status
 from app.domain.times import SECOND_NS
 from app.envelopes import Received
 from app.store import quarantine as quarantined
@@ -159,6 +160,16 @@ DECISIONS |= {
     ("POST", "/approve/<secret>"): Route("/approve/nobody-was-sent-this", None, status=403),
 }
 ONCE: Mapping[tuple[str, str], Route] = {
+    ("POST", "/api/v1/deliveries/redeliver-failed"): Route(
+        "/api/v1/deliveries/redeliver-failed?since=2026-01-01", Role.DEPLOY, status=202
+    ),
+    ("POST", "/api/v1/deliveries/<identity>/drop"): Route(
+        "/api/v1/deliveries/dead/drop?reason=so", Role.DEPLOY, "/api/v1/deliveries/dead-outside/drop?reason=so",
+        "/api/v1/deliveries/nowhere/drop?reason=so", status=202,
+    ),
+    ("POST", "/deliveries/<identity>/drop"): Route(
+        "/deliveries/dead/drop", Role.DEPLOY, "/deliveries/dead-outside/drop", "/deliveries/nowhere/drop", status=303
+    ),
     **{
         ("POST", f"/api/v1/approvals/<identity>/{word}"): Route(
             f"/api/v1/approvals/within/{word}", Role.DEPLOY, f"/api/v1/approvals/outside/{word}",
@@ -186,6 +197,7 @@ ONCE: Mapping[tuple[str, str], Route] = {
 }
 """Deeds that can be done once."""
 FORMS = {
+    **{f"/deliveries/{one}/drop": {"reason": "so"} for one in ("dead", "dead-outside", "nowhere")},
     "/redeploy": {"registry": HOST, "repository": "shop/web", "tag": "stable", "digest": A},
     "/pauses": {"scope": "everything"},
     "/pauses/resume": {"scope": "everything"},
@@ -226,6 +238,8 @@ def house(engine: Engine, database_url: str, tmp_path: Path, monkeypatch: pytest
         an_event(second=41, action="pull", repository="secret/vault", digest=C, actor="mallory"),
     )
     add_delivery(engine, "within", 1)
+    add_delivery(engine, "dead", 1, status=Status.DEAD)
+    add_delivery(engine, "dead-outside", 2, repository="secret/vault", after=C, status=Status.DEAD)
     add_delivery(engine, "outside", 2, repository="secret/vault", after=C)
     entry = reject("prod", Received(b"\xff secret/vault"), moment(1), ("unreadable", "not UTF-8: byte 0"))
     with writing(engine) as connection:
@@ -339,6 +353,9 @@ def test_admins_and_the_unscoped_have_all(house: House) -> None:
 def test_a_page_shows_actions_only_to_those_who_may(house: House) -> None:
     assert "Send again" not in house.ask("GET", "/deliveries/within", "read").text
     assert "Send again" in house.ask("GET", "/deliveries/within", "deploy").text
+    assert "Drop" not in house.ask("GET", "/deliveries/within", "deploy").text
+    assert "Drop" not in house.ask("GET", "/deliveries/dead", "read").text
+    assert "Drop" in house.ask("GET", "/deliveries/dead", "deploy").text
     assert "Read again" not in house.ask("GET", "/quarantine/KEPT", "deploy").text
     assert "Read again" in house.ask("GET", "/quarantine/KEPT", "admin").text
 

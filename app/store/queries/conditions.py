@@ -91,7 +91,7 @@ def named(column: Column[Any], name: str | None) -> list[ColumnElement[bool]]:
     return [column.regexp_match(glob_expression(storable(name))) if is_pattern(name) else column == storable(name)]
 
 
-def within(column: Column[Any], since_ns: int | None, until_ns: int | None) -> list[ColumnElement[bool]]:
+def within(column: ColumnElement[Any], since_ns: int | None, until_ns: int | None) -> list[ColumnElement[bool]]:
     """since ≤ column < until, as far as either is given. Moments beyond 64 bits are as good as the last within."""
     conditions: list[ColumnElement[bool]] = []
     if since_ns is not None:

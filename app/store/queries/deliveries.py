@@ -3,13 +3,26 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, Connection, and_, func, not_, select, true
+from sqlalchemy import ColumnElement, Connection, and_, func, not_, or_, select, text, true
 
 from app.domain.access import AccessScope
+from app.domain.approvals import APPROVED
 from app.domain.text import storable
+from app.domain.told import REDEPLOYED
 from app.store.queries.conditions import equal, in_scope, within
 from app.store.queries.paging import AnyRow, Key, Page, Paging, fetch
-from app.store.schema import attempts, deliveries, delivery_changes, rule_texts
+from app.store.schema import approvals, attempts, deliveries, delivery_changes, rule_texts
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """What was given up within a time: since ≤ the end of its last attempt, or its making if there was none, < until.
+
+    Each stands for its redeliveries. What an operator's redeploy made is not meant, nor what nobody has approved.
+    """
+
+    since_ns: int
+    until_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +32,7 @@ class DeliveryFilter:
     status: str | None = None
     destination: str | None = None
     since_ns: int | None = None
+    failed: Failed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +108,7 @@ def page(connection: Connection, scope: AccessScope, asked: DeliveryFilter, pagi
         *_all_told_in(scope),
         *equal(deliveries, asked, ("status", "destination")),
         *within(deliveries.c.made_ns, asked.since_ns, None),
+        *_failed(asked.failed),
     )
     found = fetch(connection, query, KEY, paging, lambda row: row)
     return Page(tuple(_lines(connection, found.items)), found.next)
@@ -111,6 +126,26 @@ def one(connection: Connection, scope: AccessScope, identity: str) -> DeliverySt
     tries = select(*(attempts.c[name] for name in _ATTEMPT)).where(attempts.c.delivery_id == row.id)
     tried = tuple(_attempt(found) for found in connection.execute(tries.order_by(attempts.c.fence)))
     return DeliveryStory(_lines(connection, [row])[0], row.content_type, row.body, tried, row.text)
+
+
+def _failed(asked: Failed | None) -> list[ColumnElement[bool]]:
+    if asked is None:
+        return []
+    its_own = deliveries.c.id == attempts.c.delivery_id
+    last = select(func.max(attempts.c.started_ns + attempts.c.duration_ns)).where(its_own).scalar_subquery()
+    told = select(delivery_changes.c.subject).where(
+        delivery_changes.c.delivery_id == deliveries.c.id, delivery_changes.c.kind != REDEPLOYED
+    )
+    unapproved = select(approvals.c.delivery_id).where(
+        approvals.c.delivery_id == deliveries.c.id, func.coalesce(approvals.c.decision, "") != APPROVED
+    )
+    return [
+        deliveries.c.status == text("'dead'"),  # so that the small index is used
+        deliveries.c.redelivery_of.is_(None),
+        or_(deliveries.c.digest.is_(None), told.exists()),
+        not_(unapproved.exists()),
+        *within(func.coalesce(last, deliveries.c.made_ns), asked.since_ns, asked.until_ns),
+    ]
 
 
 def _all_told_in(scope: AccessScope) -> list[ColumnElement[bool]]:

@@ -67,6 +67,14 @@ deliveries = Table(
     ),
     Index("ix_deliveries_made", "made_ns", "id"),
     Index(
+        "ix_deliveries_dead",
+        "made_ns",
+        "id",
+        "destination",
+        sqlite_where=text("status = 'dead'"),
+        postgresql_where=text("status = 'dead'"),
+    ),
+    Index(
         "ix_deliveries_due",
         "destination",
         "next_attempt_ns",

@@ -12,6 +12,7 @@ from app.domain.access import LimitedScopeError
 from app.domain.errors import TagtrailError
 from app.store.engine import UnavailableError
 from app.usecases.approve import UndecidableError
+from app.usecases.drop import NotDeadError
 from app.web.pages import (
     actor,
     approvals,
@@ -59,6 +60,7 @@ LOOKING: Mapping[str, tuple[str, Callable[..., ResponseReturnValue]]] = {
 }
 ACTING: Mapping[str, tuple[str, Callable[..., ResponseReturnValue]]] = {
     "/deliveries/<identity>/redeliver": ("redeliver", deliveries.redeliver),
+    "/deliveries/<identity>/drop": ("drop", deliveries.drop),
     "/redeploy": ("redeploy", redeploy.redeploy),
     "/pauses": ("pause", pauses.pause),
     "/pauses/resume": ("resume", pauses.resume),
@@ -80,7 +82,7 @@ def blueprint(services: Services) -> Blueprint:
 
 
 def _failed(error: TagtrailError) -> Response:
-    known = {UnavailableError: 503, LimitedScopeError: 403, UndecidableError: 409}
+    known = {UnavailableError: 503, LimitedScopeError: 403, UndecidableError: 409, NotDeadError: 409}
     return _problem(known.get(type(error), 400), str(error))
 
 

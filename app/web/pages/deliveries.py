@@ -1,6 +1,6 @@
 """`/deliveries`: what was sent where, and a way to send it again."""
 
-from flask import abort, redirect, render_template, url_for
+from flask import abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from app.bootstrap import Services
@@ -11,6 +11,7 @@ from app.store.queries import deliveries
 from app.store.queries.deliveries import DeliveryStory
 from app.usecases.redeliver import redeliver as send_again
 from app.web.callers import caller, scope
+from app.web.deeds import LONGEST_REASON, drop_dead
 from app.web.pages.lists import links
 from app.web.parameters import DeliveryParameters, NoParameters
 
@@ -36,6 +37,15 @@ def redeliver(services: Services, identity: str) -> Response:
     found = _found(services, identity)
     send_again(services.engine, found.delivery.id, caller().name)
     return redirect(url_for("pages.delivery", identity=found.delivery.id), 303)
+
+
+def drop(services: Services, identity: str) -> Response:
+    """Raises NotDeadError."""
+    reason = request.form.get("reason", "").strip()[:LONGEST_REASON]
+    if not reason:
+        abort(400, "reason: say why")
+    drop_dead(services, identity, reason)
+    return redirect(url_for("pages.delivery", identity=identity), 303)
 
 
 def _found(services: Services, identity: str) -> DeliveryStory:
