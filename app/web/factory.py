@@ -15,6 +15,7 @@ from app.web import api, forms, health, live, pages, problems, receiver, registr
 from app.web.callers import Callers
 from app.web.guard import make_guard
 from app.web.headers import harden
+from app.web.unproven import Unproven
 
 SESSION_S = 12 * 3600
 """How long a browser stays signed in."""
@@ -32,12 +33,13 @@ def create_app(services: Services) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     settings = services.settings
     callers = Callers(services.engine, settings.access_token() if settings.asks_for_token else None)
+    unproven = Unproven()
     _keep_sessions(app, settings)
-    app.before_request(make_guard(settings, callers))
+    app.before_request(make_guard(settings, callers, unproven))
     app.after_request(harden)
     problems.handle(app)
     app.register_blueprint(health.blueprint(services))
-    app.register_blueprint(receiver.blueprint(services, callers))
+    app.register_blueprint(receiver.blueprint(services, callers, unproven))
     app.register_blueprint(_registry(services))
     app.register_blueprint(api.blueprint(services))
     app.register_blueprint(live.blueprint(services))

@@ -33,7 +33,7 @@ class Failures:
 
     def count(self, address: str, now_ns: int) -> int:
         """Count a failure of `address`; how many seconds it has to wait, 0 while it may go on."""
-        key = _network(address)
+        key = network(address)
         with self._lock:
             began_ns, failed = self._began.get(key, (now_ns, 0))
             if abs(now_ns - began_ns) >= self.WITHIN_NS:  # a clock may be set back
@@ -45,7 +45,7 @@ class Failures:
         return -((now_ns - began_ns - self.WITHIN_NS) // SECOND_NS) if failed >= self.MOST else 0
 
 
-def _network(address: str) -> str:
+def network(address: str) -> str:
     """Whose `address` it is: a host has a whole /64 of IPv6."""
     try:
         parsed = ipaddress.IPv6Address(address)

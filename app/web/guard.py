@@ -1,9 +1,11 @@
 """What a request must show before anything looks at it (DESIGN decision 16)."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
+from io import BytesIO
 from urllib.parse import urlencode, urlsplit
 
-from flask import Request, g, redirect, request
+from flask import Request, Response, g, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.domain.access import Role
@@ -11,8 +13,9 @@ from app.settings import Settings
 from app.settings.load import is_loopback
 from app.web.callers import Callers
 from app.web.failures import told_to_wait
-from app.web.forms import is_proven
+from app.web.forms import LONGEST_FORM, is_proven
 from app.web.problems import problem
+from app.web.unproven import Unproven
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 _OWN_PROOF = ("/hooks/", "/v2/")
@@ -29,7 +32,7 @@ _NEEDS: Mapping[str, Role] = {f"{room}.{deed}": Role.DEPLOY for room in ("pages"
 """Where it is neither read (to look) nor admin (to change something)."""
 
 
-def make_guard(settings: Settings, callers: Callers) -> Callable[[], AnyResponse | None]:
+def make_guard(settings: Settings, callers: Callers, unproven: Unproven) -> Callable[[], AnyResponse | None]:
     """For Flask's before_request. Browsers reach loopback, so names and origins of requests are checked there too."""
     own = urlsplit(settings.public_url).hostname
     hosts = frozenset(name.lower() for name in (*settings.file.web.hosts, settings.host, own or "") if name)
@@ -42,12 +45,24 @@ def make_guard(settings: Settings, callers: Callers) -> Callable[[], AnyResponse
             return problem(403, "a page of another site may not do this")
         if request.path.startswith(_OWN_PROOF):
             return None
-        refused = None if request.endpoint in _FOR_ALL else _identify(callers)
+        refused = _await_form(unproven) if request.endpoint in _FOR_ALL else _identify(callers)
         if refused is None and request.method not in SAFE and not is_proven(request):
             return problem(403, "this form has expired or came from elsewhere; load its page again")
         return refused
 
     return guard
+
+
+def _await_form(unproven: Unproven) -> AnyResponse | None:
+    """Put the form of somebody whom nobody knows where it is looked for, or say that there is no waiting for it."""
+    if request.method in SAFE:
+        return None
+    take = partial(request.environ["wsgi.input"].read, LONGEST_FORM + 1)
+    form = unproven.read(request.remote_addr or "", take)
+    if isinstance(form, Response):
+        return form
+    request.environ["wsgi.input"] = BytesIO(form)
+    return None
 
 
 def _identify(callers: Callers) -> AnyResponse | None:

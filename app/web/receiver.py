@@ -6,6 +6,7 @@ import math
 import re
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import BinaryIO
 
 from flask import Blueprint, Response, jsonify, request
@@ -22,6 +23,7 @@ from app.usecases.ingest import Parcel, reject
 from app.web.callers import Callers
 from app.web.problems import problem
 from app.web.senders import Refusals, verdict
+from app.web.unproven import Unproven
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +51,7 @@ class _Body:
         return self.length == len(self.kept)
 
 
-def blueprint(services: Services, callers: Callers) -> Blueprint:
+def blueprint(services: Services, callers: Callers, unproven: Unproven) -> Blueprint:
     routes = Blueprint("receiver", __name__)
     refusals = Refusals()
 
@@ -64,11 +66,9 @@ def blueprint(services: Services, callers: Callers) -> Blueprint:
             shown = callers.may_send(request, known.registries)
         if shown is False:
             return refusals.refuse(origin, section.proof, received_ns)
-        body = _read(request.environ["wsgi.input"], shown)
-        if body is None:
-            return problem(413, f"an envelope has at most {MAX_BODY} bytes", headers={"Connection": "close"})
-        if body.length < (request.content_length or 0):
-            return problem(400, "the body ended early")
+        body = _awaited(unproven, shown)
+        if isinstance(body, Response):
+            return body
         if isinstance(shown, Seal) and not shown.holds():
             return refusals.refuse(origin, section.proof, received_ns)
         return _take_in(services, known, body, received_ns)
@@ -101,6 +101,17 @@ def _permission() -> Response:
     if _SENDER.fullmatch(asked):
         headers |= {"WebHook-Allowed-Origin": asked, "WebHook-Allowed-Rate": "*"}
     return Response(headers=headers)
+
+
+def _awaited(unproven: Unproven, shown: Verdict | None) -> _Body | Response:
+    """The body of the request under way, or what is wrong with it."""
+    take = partial(_read, request.environ["wsgi.input"], shown)
+    body = take() if shown is True else unproven.read(request.remote_addr or "", take)
+    if body is None:
+        return problem(413, f"an envelope has at most {MAX_BODY} bytes", headers={"Connection": "close"})
+    if isinstance(body, _Body) and body.length < (request.content_length or 0):
+        return problem(400, "the body ended early")
+    return body
 
 
 def _read(stream: BinaryIO, shown: Verdict | None) -> _Body | None:
