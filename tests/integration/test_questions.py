@@ -376,7 +376,7 @@ def worlds(draw: st.DrawFn) -> list[tuple[Told, int]]:
     return world
 
 
-def have_received(engine: Engine, world: list[tuple[Told, int]]) -> None:
+def have_received(engine: Engine, world: list[tuple[Told, int]], unit_ns: int) -> None:
     with writing(engine) as connection:
         for table in reversed(schema.metadata.sorted_tables):
             if table.name in ("events", "changes", "tags", "outbox", "origins", "repositories"):
@@ -385,13 +385,13 @@ def have_received(engine: Engine, world: list[tuple[Told, int]]) -> None:
         reports = [
             Report(
                 raw=f'"{one.id}"'.encode(), action="push" if one.what == "set" else "delete", scope=SCOPES[one.what],
-                repository=one.repository, id=one.id, time_ns=BASE + one.time, tag=one.tag or None,
+                repository=one.repository, id=one.id, time_ns=BASE + one.time * unit_ns, tag=one.tag or None,
                 digest=one.digest or None, sequence=one.sequence or None,
             )
             for one, when in world if when == received
         ]
         if reports:
-            parcel = Parcel(ORIGIN, Reading(tuple(reports)), BASE + 100 + received)
+            parcel = Parcel(ORIGIN, Reading(tuple(reports)), BASE + (3 + received) * unit_ns)
             ingest(engine, [parcel], Policy(max_age_ns=10**9))
 
 
@@ -401,40 +401,44 @@ def at(lines: list[Line], times: dict[str, int], key: tuple[str, str], second: i
     return mine[-1].after if mine else "unknown"
 
 
-@settings(max_examples=40)
-@given(world=worlds())
-def test_known_at_is_a_fold_of_what_had_been_received(engine: Engine, world: list[tuple[Told, int]]) -> None:
-    have_received(engine, world)
+@settings(max_examples=60)
+@given(world=worlds(), unit_ns=st.sampled_from([1, 40 * 10**9]))
+def test_known_at_is_a_fold_of_what_had_been_received(
+    engine: Engine, world: list[tuple[Told, int]], unit_ns: int
+) -> None:
+    """Whether all comes within a minute, or some of it later than that."""
+    have_received(engine, world, unit_ns)
     times = {one.id: one.time for one, _ in world}
     with reading(engine) as connection:
         for known in range(4):
-            known_ns = BASE + 100 + known
+            known_ns = BASE + (3 + known) * unit_ns
             lines, present = history({one for one, received in world if received <= known})
             page = histories.page(connection, EVERYTHING, HistoryFilter(known_ns=known_ns), Paging(1000))
             found = [Line(one.repository, one.tag, one.kind, one.before, one.after, one.event_id, one.provenance)
                      for one in reversed(page.items)]
             assert sorted(found, key=repr) == sorted(lines, key=repr)
-            _compare(connection, known_ns, (lines, times, present))
+            _compare(connection, (known_ns, unit_ns), (lines, times, present))
         everything = Paging(1000)
         for second in (-1, 2, 6):
-            now = moments.page(connection, EVERYTHING, MomentFilter(BASE + second), everything)
-            asked = MomentFilter(BASE + second, known_ns=BASE + 200)
+            now = moments.page(connection, EVERYTHING, MomentFilter(BASE + second * unit_ns), everything)
+            asked = MomentFilter(BASE + second * unit_ns, known_ns=BASE + 200 * unit_ns)
             assert moments.page(connection, EVERYTHING, asked, everything) == now
         stored = changes.page(connection, EVERYTHING, ChangeFilter(), everything)
-        assert histories.page(connection, EVERYTHING, HistoryFilter(known_ns=BASE + 200), everything) == stored
+        asked_all = HistoryFilter(known_ns=BASE + 200 * unit_ns)
+        assert histories.page(connection, EVERYTHING, asked_all, everything) == stored
 
 
 def _compare(
-    connection: Connection, known_ns: int,
+    connection: Connection, when: tuple[int, int],
     expected: tuple[list[Line], dict[str, int], dict[tuple[str, str], tuple[str, bool]]],
 ) -> None:
     """Moments and differences as they were known, with what the reference's lines say."""
-    lines, times, present = expected
+    (known_ns, unit_ns), (lines, times, present) = when, expected
     keys = {(line.repository, line.tag) for line in lines}
     states: dict[int, dict[tuple[str, str], str]] = {}
     for second in (-1, 2, 6):
         states[second] = {key: at(lines, times, key, second) for key in keys}
-        asked = MomentFilter(BASE + second, known_ns=known_ns)
+        asked = MomentFilter(BASE + second * unit_ns, known_ns=known_ns)
         found = moments.page(connection, EVERYTHING, asked, Paging(1000)).items
         shown = {(one.repository, one.tag): one.digest or one.state.replace("not-known", "unknown") for one in found}
         assert shown == states[second]
@@ -443,7 +447,7 @@ def _compare(
                 key: ambiguous for key, (_, ambiguous) in present.items() if key in keys
             }
     for since, until in ((-1, 6), (-1, 2), (2, 6)):
-        asked_diff = DiffFilter(BASE + since, BASE + until, known_ns=known_ns)
+        asked_diff = DiffFilter(BASE + since * unit_ns, BASE + until * unit_ns, known_ns=known_ns)
         differences = diff.page(connection, EVERYTHING, asked_diff, Paging(1000)).items
         assert {(one.repository, one.tag): (one.before, one.after) for one in differences} == {
             key: (states[since][key], states[until][key])
