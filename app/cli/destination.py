@@ -6,10 +6,9 @@ from app.cli.asking import as_json as json_option
 from app.cli.asking import asking
 from app.cli.context import Context, pass_context
 from app.cli.tables import When, print_json, print_table
-from app.domain.destinations import Condition, State
-from app.domain.plain import plain
+from app.domain.access import EVERYTHING
 from app.settings.operator import operator
-from app.store import destinations as stored
+from app.store.queries import destinations as queries
 from app.usecases import destinations
 from app.usecases.destinations import UnknownDestinationError
 
@@ -23,20 +22,20 @@ def destination() -> None:
 @json_option
 @pass_context
 def list_(context: Context, as_json: bool) -> None:
-    """How each destination of the configuration does."""
+    """How each destination of the configuration does, and how many deliveries are for it."""
     with asking(context) as connection:
-        found = stored.every(connection)
-    known = {name: found.get(name, Condition()) for name in context.settings.file.destinations}
+        found = queries.lines(connection, EVERYTHING, context.settings.destinations)
     if as_json:
-        print_json([{"name": name} | plain(one) for name, one in known.items()])
+        print_json(found)
         return
     print_table([
         {
-            "name": name, "state": one.state.value, "since": When(one.since_ns) if one.since_ns else None,
+            "name": one.name, "state": one.state, "since": When(one.since_ns) if one.since_ns else None,
             "failures": one.failures, "reason": one.reason,
-            "next try": When(one.not_before_ns) if one.state is State.BACKING_OFF else None,
+            "next try": When(one.next_try_ns) if one.next_try_ns else None,
+            "in flight": one.in_flight, "waiting": one.waiting, "dead": one.dead,
         }
-        for name, one in known.items()
+        for one in found
     ])
 
 

@@ -45,7 +45,7 @@ from app.store.queries.moments import MomentFilter
 from app.store.queries.paging import CursorError, Page, Paging, every, line_of, page_of
 from app.store.queries.quarantine import QuarantineLine
 from app.store.queries.traces import Traces
-from app.web import deeds, openapi
+from app.web import deeds, destinations, openapi
 from app.web.callers import scope
 from app.web.parameters import (
     MOST,
@@ -201,6 +201,7 @@ def blueprint(services: Services) -> Blueprint:
         routes.add_url_rule(f"/{path}", path, _finder(services.engine, thing))
     for path, raw in BYTES.items():
         routes.add_url_rule(f"/{path}", path, _sender(services.engine, raw))
+    destinations.add_routes(routes, services, _json)
     deeds.add_routes(routes, services, _json)
     routes.add_url_rule("/openapi.json", "openapi", _described)
     return routes
@@ -268,6 +269,7 @@ def _described() -> Response:
         description.add_thing(path, thing.about, thing.parameters, thing.answer)
     for path, raw in BYTES.items():
         description.add_bytes(path, raw.about, raw.media_type)
+    destinations.describe(description)
     deeds.describe(description)
     description.add_itself("openapi.json", "This description")
     return _json(description.document())

@@ -15,7 +15,7 @@ from app.domain.times import parse_end
 from app.store.engine import reading
 from app.store.queries import approvals, deliveries
 from app.store.queries.deliveries import Failed
-from app.usecases import approve, pauses
+from app.usecases import approve, destinations, pauses
 from app.usecases import redeploy as redeploying
 from app.usecases.approve import Word as Said
 from app.usecases.drop import drop
@@ -23,6 +23,7 @@ from app.usecases.pauses import Wanted
 from app.usecases.redeliver import redeliver
 from app.usecases.redeliver_failed import find_failed, redeliver_failed
 from app.web.callers import caller, scope
+from app.web.destinations import named
 from app.web.openapi import Description, Schema
 from app.web.parameters import DigestText, Moment, NoParameters, ParameterError, Parameters, Word
 
@@ -139,6 +140,21 @@ def _redeliver(services: Services, _asked: NoParameters, identity: str) -> dict[
     return {"id": redeliver(services.engine, found.delivery.id, caller().name)}
 
 
+def open_again(services: Services, name: str) -> None:
+    """Enable a destination. Raises LimitedScopeError."""
+    destinations.enable(services.engine, named(services, name), caller().name)
+
+
+def _enable(services: Services, _asked: NoParameters, name: str) -> dict[str, Any]:
+    open_again(services, name)
+    return {"name": name}
+
+
+def _disable(services: Services, asked: ReasonParameters, name: str) -> dict[str, Any]:
+    destinations.disable(services.engine, named(services, name), caller().name, asked.reason)
+    return {"name": name}
+
+
 def drop_dead(services: Services, identity: str, reason: str) -> None:
     """Drop a delivery that was given up and may be seen. Raises NotDeadError."""
     with reading(services.engine) as connection:
@@ -191,7 +207,7 @@ _REDEPLOY: Schema = {
     "required": ["digest", "sends"],
 }
 _FAILED: Schema = {"type": "object", "properties": {"sends": _sends("id", "destination")}, "required": ["sends"]}
-_ID, _SCOPE = _naming("id"), _naming("scope")
+_ID, _NAME, _SCOPE = _naming("id"), _naming("name"), _naming("scope")
 DEEDS: Sequence[Deed] = (
     Deed("deliveries/<identity>/redeliver", "redeliver", "Send a delivery again", NoParameters, _redeliver, _ID),
     Deed("deliveries/<identity>/drop", "drop", "Drop what was given up", DropParameters, _drop, _ID),
@@ -199,6 +215,8 @@ DEEDS: Sequence[Deed] = (
         "deliveries/redeliver-failed", "redeliver_failed", "Send again all that was given up within a time",
         FailedParameters, _redeliver_failed, _FAILED,
     ),
+    Deed("destinations/<name>/enable", "enable", "Try a destination again now", NoParameters, _enable, _NAME),
+    Deed("destinations/<name>/disable", "disable", "Send nothing to a destination", ReasonParameters, _disable, _NAME),
     Deed("redeploy", "redeploy", "Send an earlier digest of a tag again", RedeployParameters, _redeploy, _REDEPLOY),
     Deed("pauses", "pause", "Hold back what a scope sends", PauseParameters, put_on_hold, _SCOPE),
     Deed("pauses", "resume", "Let go what a pause holds", ScopeParameters, resume, _SCOPE, "delete"),

@@ -27,6 +27,7 @@ _FOR_ALL = (
 """Endpoints that show nothing of what is kept, or only to whoever has the secret in the address."""
 _DEEDS = (
     "redeliver", "redeliver_failed", "drop", "pause", "resume", "approve", "reject", "decide", "redeploy",
+    "enable", "disable",
 )  # fmt: skip
 _NEEDS: Mapping[str, Role] = {f"{room}.{deed}": Role.DEPLOY for room in ("pages", "api") for deed in _DEEDS}
 """Where it is neither read (to look) nor admin (to change something)."""

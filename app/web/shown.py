@@ -15,6 +15,7 @@ from app.domain.times import SECOND_NS, rfc3339, rfc3339_nano
 MARKS = {
     "created": "+", "moved": "→", "removed": "×", "restored": "↺", "void": "∅", "pulled": "↓",
     "delivered": "✓", "pending": "…", "dead": "×", "superseded": "∅", "dropped": "∅",
+    "open": "✓", "backing off": "…", "disabled": "×",
     "approved": "✓", "rejected": "×", "approval": "?", "redeployed": "↺",
     "push": "↑", "pull": "↓", "mount": "=", "delete": "×", "observe": "?",
     "unreadable": "?", "too-large": "▣", "id-conflict": "≠",

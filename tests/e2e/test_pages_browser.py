@@ -71,6 +71,8 @@ ADDRESSES = {
     "quarantined": "/quarantine/unreadable",
     "deliveries": "/deliveries",
     "delivery": "/deliveries/msg_1",
+    "destinations": "/destinations",
+    "destination": "/destinations/trigger:web",
     "trace": f"/trace?of={A}",
     "trace asked": "/trace",
     "problem": f"/?kind=none&repository={LONG}",
@@ -80,6 +82,7 @@ origins:
   prod: {{kind: distribution, registries: ["{HOST}"], insecure: "{LONG}", expect_every: 1h}}
   quiet: {{kind: harbor, registries: [one.example, two.example], insecure: "a test", expect_every: 30d}}
   hub: {{kind: dockerhub, auth: {{path: "${{file:secret}}"}}}}
+triggers: {{web: {{kind: webhook, url: "http://127.0.0.1:9/"}}}}
 """
 SCREENS = [(360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")]
 

@@ -42,6 +42,8 @@ def test_one_is_disabled_and_enabled(folder: Path) -> None:
     assert reason is not None
     assert reason.endswith(": a move")
     assert "disabled" in run(folder, "list").stdout
+    (web, _ops) = json.loads(run(folder, "list", "--json").stdout)
+    assert (web["in_flight"], web["waiting"], web["dead"], web["next_try"]) == (0, 0, 0, None)
     assert run(folder, "enable", "trigger:web").stdout == "trigger:web: backing off\n"
     assert run(folder, "enable", "channel:ops").stdout == "channel:ops: open\n"
 

@@ -25,7 +25,7 @@ from app.store.schema import deliveries
 from app.usecases.ingest import reject
 
 ENTRY = reject("prod", Received(b"no"), moment(1), ("unreadable", "not JSON"))
-PLACES = {"seq": "1", "digest": A, "identity": "msg_1"}
+PLACES = {"seq": "1", "digest": A, "identity": "msg_1", "name": "trigger:web"}
 CONFIG = """\
 triggers: {web: {kind: webhook, url: "http://127.0.0.1:9/"}}
 rules: [{name: web, when: {registry: registry.example:5000}, deploy: [web]}]

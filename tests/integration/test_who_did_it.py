@@ -272,6 +272,13 @@ ROUTES: Mapping[tuple[str, str], Act] = {
     ),
     ("POST", "/api/v1/deliveries/<identity>/drop"): Act("/api/v1/deliveries/msg_3/drop?reason=so", "delivery.drop"),
     ("POST", "/deliveries/<identity>/drop"): Act("/deliveries/msg_3/drop", "delivery.drop"),
+    **{
+        ("POST", f"/api/v1/destinations/<name>/{deed}"): Act(
+            f"/api/v1/destinations/trigger:web/{deed}", f"destination.{deed}"
+        )
+        for deed in ("enable", "disable")
+    },
+    ("POST", "/destinations/<name>/enable"): Act("/destinations/trigger:web/enable", "destination.enable"),
     ("POST", "/quarantine/<identity>/retry"): Act("/quarantine/KEPT/retry", "quarantine.retry"),
     ("POST", "/api/v1/approvals/<identity>/approve"): Act("/api/v1/approvals/msg_2/approve", "approval.approved"),
     ("POST", "/api/v1/approvals/<identity>/reject"): Act("/api/v1/approvals/msg_2/reject", "approval.rejected"),

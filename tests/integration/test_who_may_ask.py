@@ -151,6 +151,10 @@ DECISIONS |= {
         f"/trace?of={B}", Role.READ, f"/trace?of={C}", f"/trace?of={NO_DIGEST}"
     ),
     ("GET", "/api/v1/pauses"): Route("/api/v1/pauses", whole=True),
+    ("GET", "/api/v1/destinations"): Route("/api/v1/destinations", whole=True),
+    ("GET", "/api/v1/destinations/<name>"): Route("/api/v1/destinations/trigger:web", whole=True),
+    ("GET", "/destinations"): Route("/destinations", whole=True),
+    ("GET", "/destinations/<name>"): Route("/destinations/trigger:web", whole=True),
     ("GET", "/approvals"): Route("/approvals"),
     ("GET", "/approvals/<identity>"): Route(
         "/approvals/within", Role.READ, "/approvals/outside", "/approvals/nowhere"
@@ -193,6 +197,15 @@ ONCE: Mapping[tuple[str, str], Route] = {
     ("POST", "/api/v1/pauses"): Route("/api/v1/pauses?scope=everything", Role.DEPLOY, whole=True, status=202),
     ("DELETE", "/api/v1/pauses"): Route("/api/v1/pauses?scope=everything", Role.DEPLOY, whole=True, status=202),
     ("POST", "/pauses"): Route("/pauses", Role.DEPLOY, whole=True, status=303),
+    **{
+        ("POST", f"/api/v1/destinations/<name>/{deed}"): Route(
+            f"/api/v1/destinations/trigger:web/{deed}", Role.DEPLOY, whole=True, status=202
+        )
+        for deed in ("enable", "disable")
+    },
+    ("POST", "/destinations/<name>/enable"): Route(
+        "/destinations/trigger:web/enable", Role.DEPLOY, whole=True, status=303
+    ),
     ("POST", "/pauses/resume"): Route("/pauses/resume", Role.DEPLOY, whole=True, status=303),
 }
 """Deeds that can be done once."""
@@ -361,7 +374,7 @@ def test_a_page_shows_actions_only_to_those_who_may(house: House) -> None:
 
 
 def test_a_page_leads_nobody_to_where_his_scope_does_not_reach(house: House) -> None:
-    for address in ("/origins", "/quarantine"):
+    for address in ("/origins", "/quarantine", "/destinations"):
         assert f'href="{address}"' in house.ask("GET", "/", "read").text
         assert f'href="{address}"' not in house.ask("GET", "/", "read of the shop").text
 
