@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from workers.silence import Watch
 if TYPE_CHECKING:
     from app.registry.locks import Locks
     from app.registry.registry import Registry
+    from app.sinks.sink import Channel
     from app.usecases.checkpoint import Export
     from app.usecases.retain import Keeping
 
@@ -83,7 +84,7 @@ class Relay:
         self.export, self.keeping = bootstrap.make_export(settings), bootstrap.make_keeping(settings)
         self.endpoints, self.forwards = tuple(endpoint.name for endpoint in settings.endpoints), forwards
         if self.watch is not None:
-            self.watch.origins = settings.origins
+            self.watch.origins, self.watch.told = settings.origins, notified(settings)
 
     def _keep_house(self) -> None:
         """What is done now and then, beside ringing."""
@@ -96,8 +97,7 @@ class Relay:
             self.lanes.drain("checkpoint", self._checkpoint)
         if self.watch is not None and time.monotonic() >= self.watch_at:
             self.watch_at = time.monotonic() + WATCH_EVERY_S
-            with reading(self.engine) as connection:
-                self.watch.look(connection)
+            self.watch.look(self.engine)
         if self.keeping is not None and time.monotonic() >= self.cut_at:
             self.cut_at = time.monotonic() + CUT_EVERY_S
             self.lanes.drain("cut", self._cut)
@@ -136,9 +136,21 @@ def start(settings: Settings) -> Relay:
         forwards={one.cursor: name for name, one in bootstrap.make_forwards(settings).items()},
         registry=looked_at,
         export=bootstrap.make_export(settings),
-        watch=Watch(settings.origins),
+        watch=Watch(settings.origins, notified(settings)),
         keeping=_keeping(settings),
     )
+
+
+def notified(settings: Settings) -> Callable[[], "Mapping[str, Channel]"]:
+    """Makes the channels that hear of silence: what that takes is not in memory before there is one."""
+
+    def make() -> "Mapping[str, Channel]":
+        from app.outbound import Door
+
+        with Door() as door:
+            return bootstrap.make_notified(settings, door)
+
+    return make
 
 
 def _keeping(settings: Settings) -> "Keeping | None":

@@ -8,16 +8,19 @@ from pathlib import Path
 import pytest
 from builders import PROD, an_event, take_in
 from click.testing import CliRunner
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from app.cli import main
 from app.domain.events import MADE_UP
 from app.domain.origins import is_silent
 from app.domain.times import SECOND_NS
-from app.settings import ConfigurationError, OriginsFolder
+from app.outbound import Door, Url
+from app.settings import ConfigurationError, OriginsFolder, load
 from app.settings.sections import OriginSection
+from app.sinks.slack import Slack
+from app.store import schema
 from app.store.engine import now_ns, reading
-from workers import silence
+from workers import relay, silence
 from workers.silence import Watch
 
 
@@ -38,22 +41,30 @@ class Said:
     def __post_init__(self) -> None:
         section = OriginSection.model_validate({"kind": "distribution", "insecure": "a lab", "expect_every": "1h"})
         other = OriginSection.model_validate({"kind": "distribution", "insecure": "a lab"})
-        self._watch = Watch(OriginsFolder(self.folder, {"prod": section, "quiet": other}))
+        self._origins = OriginsFolder(self.folder, {"prod": section, "quiet": other})
+        self.restart()
         self.caplog.set_level(logging.INFO, logger="workers.silence")
+
+    def restart(self) -> None:
+        channels = {name: Slack(Door(), Url.parse("http://127.0.0.1:9/")) for name in ("channel:dev", "channel:ops")}
+        self._watch = Watch(self._origins, lambda: channels)
 
     def at(self, seconds: float) -> list[str]:
         self.caplog.clear()
-        with reading(self.engine) as connection:
-            moment = 1_778_320_000 * SECOND_NS + round(seconds * SECOND_NS)
-            self.patch.setattr(silence, "now_ns", lambda _connection: moment)
-            self._watch.look(connection)
+        moment = 1_778_320_000 * SECOND_NS + round(seconds * SECOND_NS)
+        self.patch.setattr(silence, "now_ns", lambda _connection: moment)
+        self._watch.look(self.engine)
         return [record.getMessage() for record in self.caplog.records]
+
+    def told(self) -> list[tuple[str, str]]:
+        """Where, and in what words, of all that channels were told."""
+        with reading(self.engine) as connection:
+            rows = connection.execute(select(schema.deliveries).order_by(schema.deliveries.c.made_ns)).all()
+        return sorted((row.destination, json.loads(row.body)["text"]) for row in rows)
 
 
 @pytest.fixture
-def said(
-    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> Said:
+def said(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Said:
     return Said(engine, tmp_path, monkeypatch, caplog)
 
 
@@ -78,10 +89,45 @@ def test_who_never_spoke_has_time_until_the_first_is_due(engine: Engine, said: S
     assert len(said.at(3601)) == 1
 
 
+def test_channels_are_told_of_each_silence_once(engine: Engine, said: Said) -> None:
+    take_in(engine, an_event(), received=0)
+    said.at(3600)
+    assert said.told() == []
+    for seconds in (3601, 3606):
+        said.at(seconds)
+    said.restart()
+    assert len(said.at(3700)) == 1, "the log says it again"
+    words = (
+        "prod is silent since 2026-05-09T09:46:40Z; something is expected every 3600 s: see tagtrail origin doctor prod"
+    )
+    assert said.told() == [("channel:dev", words), ("channel:ops", words)]
+    take_in(engine, an_event(), received=3710)
+    said.at(3711)
+    assert len(said.told()) == 2
+    said.at(7311)
+    assert [where for where, text in said.told() if "10:48:30Z" in text] == ["channel:dev", "channel:ops"]
+
+
+def test_who_never_spoke_is_told_of_once(said: Said) -> None:
+    for start in (0, 10_000):
+        said.restart()
+        said.at(start)
+        assert len(said.at(start + 3601)) == 1
+    assert [where for where, _text in said.told()] == ["channel:dev", "channel:ops"]
+
+
+def test_the_relay_tells_those_whom_the_configuration_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TAGTRAIL_DATA", str(tmp_path))
+    chat = "{kind: slack, url: 'http://127.0.0.1:9/'}"
+    Path("tagtrail.yml").write_text(f"channels:\n  dev: {chat}\n  ops: {chat}\nnotices: [ops]\n")
+    assert set(relay.notified(load())()) == {"channel:ops"}
+
+
 def test_a_file_that_cannot_be_read_is_told(engine: Engine, tmp_path: Path) -> None:
     (tmp_path / "bad.yml").write_text("kind: nothing")
-    with reading(engine) as connection, pytest.raises(ConfigurationError):
-        Watch(OriginsFolder(tmp_path)).look(connection)
+    with pytest.raises(ConfigurationError):
+        Watch(OriginsFolder(tmp_path)).look(engine)
 
 
 @pytest.fixture
