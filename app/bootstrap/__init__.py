@@ -7,7 +7,7 @@ import sys
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from app.bootstrap.acting import (
     make_channels,
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "INSTANCE",
+    "InForce",
     "MissingRedisError",
     "Services",
     "audit_engine",
@@ -193,12 +194,27 @@ def make_registry(settings: Settings) -> tuple["Registry", "Locks"]:
 
 
 @dataclass(frozen=True, slots=True)
+class InForce:
+    """A configuration, and what to do with what comes in under it."""
+
+    settings: Settings
+    policy: Policy
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        return cls(settings, policy(settings))
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
-    """What the web process works with. `registry` and `recorder` are None where `/v2/` is off."""
+    """What the web process works with. `settings` are those of its start, `in_force` has those of now.
+
+    `registry` and `recorder` are None where `/v2/` is off.
+    """
 
     settings: Settings
     engine: Engine
-    policy: Callable[[], Policy]
+    in_force: Callable[[], InForce]
     parcels: GroupCommit[Parcel]
     registry: "Registry | None"
     recorder: "Recorder | None"
@@ -209,17 +225,17 @@ class Services:
 def make_services(settings: Settings) -> Services:
     engine = audit_engine(settings)
     bell = make_bell(settings)
-    in_force = _policy_in_force(settings)
+    in_force = _in_force(settings)
 
     def commit(parcels: Sequence[Parcel]) -> None:
-        if ingest(engine, parcels, in_force()):
+        if ingest(engine, parcels, in_force().policy):
             bell.ring(FAN_OUT)
 
     registry, recorder = (None, None) if settings.open_to_others else _recorded_registry(settings, bell)
     return Services(
         settings=settings,
         engine=engine,
-        policy=in_force,
+        in_force=in_force,
         parcels=GroupCommit(commit, lambda: alone(settings.data / "ingest.turn")),
         registry=registry,
         recorder=recorder,
@@ -228,17 +244,17 @@ def make_services(settings: Settings) -> Services:
     )
 
 
-def _policy_in_force(settings: Settings) -> Callable[[], Policy]:
-    """What says the policy, of the configuration as it is then."""
-    known = policy(settings)
+def _in_force(settings: Settings) -> Callable[[], InForce]:
+    """What says which configuration is in force, whenever it is asked."""
+    known = InForce.of(settings)
 
     def use(fresh: Settings) -> None:
         nonlocal known
-        known = policy(fresh)
+        known = InForce.of(fresh)
 
     watched = Watched(settings, use)
 
-    def in_force() -> Policy:
+    def in_force() -> InForce:
         watched.look()
         return known
 

@@ -22,6 +22,7 @@ from app.settings import load
 from app.settings.sections import File
 from app.settings.yamlfile import read
 from app.store import rule_texts, tags
+from app.store.engine import Connection
 from app.usecases.explain import Explanation, explain
 from app.usecases.simulate import Tried, Would, simulate
 
@@ -75,16 +76,22 @@ def show(context: Context, version: str) -> None:
 def explain_change(context: Context, change: str, form: str | None) -> None:
     """Say of a change, or of the last one of a tag, which rules match, which clause keeps the others, what came of it.
 
+    `protected` is the alarm of protected tags.
+
     The rules are those of the configuration now; a delivery names the version of the rule that made it.
     """
     with asking(context) as connection:
-        found = explain(connection, context.settings.rules, change)
+        found = _explained(context, connection, change)
     if found is None:
         found = _of_tag(context, change)
     if form == "json":
         Output(None, "json").show_one(found)
     else:
         _show(found)
+
+
+def _explained(context: Context, connection: Connection, change: str) -> Explanation | None:
+    return explain(connection, context.settings.rules, change, context.settings.protected)
 
 
 def _of_tag(context: Context, text: str) -> Explanation:
@@ -96,7 +103,7 @@ def _of_tag(context: Context, text: str) -> Explanation:
         key = TagKey(registry or "", reference.repository, reference.tag)
         state = tags.load(connection, {key}).get(key)
         change = state.change_id if state else None
-        found = explain(connection, context.settings.rules, change) if change else None
+        found = _explained(context, connection, change) if change else None
     if found is None:
         raise NothingKnownError(f"nothing is known of {text}")
     return found

@@ -21,7 +21,21 @@ class Protected:
     version: str
 
     def alarms(self, told: Told) -> bool:
-        return told.kind in _ALARMING and told.tag is not None and self._has(told.tag)
+        return self.mismatch(told) is None
+
+    def mismatch(self, told: Told) -> str | None:
+        """Why nobody is alarmed, as a rule would say it, or None."""
+        if told.tag is None:
+            return "tag: there is none"
+        if not self._has(told.tag):
+            return f"tag: {told.tag} {self._lacks}"
+        return None if told.kind in _ALARMING else f"change: {told.kind} is not {' or '.join(sorted(_ALARMING))}"
+
+    @property
+    def _lacks(self) -> str:
+        if self.tags is None:
+            return "does not look like a release"
+        return f"does not match {' or '.join(self.tags)}" if self.tags else "is not protected, no tag is"
 
     def _has(self, tag: str) -> bool:
         return release_like(tag) if self.tags is None else any(matches(glob, tag) for glob in self.tags)

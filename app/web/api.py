@@ -8,7 +8,7 @@ routes and the OpenAPI document are made.
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -17,8 +17,6 @@ from pydantic import create_model
 
 from app.bootstrap import Services
 from app.domain.access import AccessScope
-from app.domain.changes import TagKey
-from app.domain.digests import Digest
 from app.domain.exports import MEDIA_TYPES, written
 from app.domain.plain import plain
 from app.store.engine import Connection, Engine, reading
@@ -27,7 +25,6 @@ from app.store.queries import (
     approvals,
     deliveries,
     diff,
-    digests,
     events,
     history,
     moments,
@@ -36,16 +33,14 @@ from app.store.queries import (
     quarantine,
     repositories,
     tags,
-    traces,
 )
 from app.store.queries.changes import Moment
 from app.store.queries.deliveries import DeliveryStory
 from app.store.queries.digests import DigestStory
-from app.store.queries.moments import MomentFilter
 from app.store.queries.paging import CursorError, Page, Paging, every, line_of, page_of
-from app.store.queries.quarantine import QuarantineLine
 from app.store.queries.traces import Traces
-from app.web import deeds, destinations, openapi
+from app.usecases.explain import Explanation
+from app.web import deeds, destinations, finding, openapi
 from app.web.callers import scope
 from app.web.parameters import (
     MOST,
@@ -85,13 +80,17 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """One thing: `find` gets what was asked and what the path names; `missing` says what it is that isn't there."""
+    """One thing: `find` gets what was asked and what the path names, `by_rules` also the settings in force.
+
+    `missing` says what it is that isn't there.
+    """
 
     about: str
     parameters: type[Parameters]
     find: Callable[..., Any]
     answer: type
     missing: str
+    by_rules: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,52 +103,8 @@ class Bytes:
     missing: str
 
 
-@dataclass(frozen=True, slots=True)
-class QuarantineEntry(QuarantineLine):
-    """`body`: as much as was kept."""
-
-    body: bytes
-
-
 def _listing(about: str, parameters: type[ListParameters], page: Callable[..., Page[Any]]) -> Listing:
     return Listing(about, create_model(parameters.__name__, __base__=(FormParameters, parameters)), page)
-
-
-def _moment(connection: Connection, seen: AccessScope, asked: MomentParameters) -> Moment | None:
-    key = TagKey(asked.registry, asked.repository, asked.tag)
-    return moments.one(connection, seen, key, MomentFilter(asked.at_ns, known_ns=asked.known_ns))
-
-
-def _digest(connection: Connection, seen: AccessScope, asked: LimitParameters, digest: str) -> DigestStory | None:
-    return digests.story(connection, seen, str(Digest.parse(digest)), asked.limit)
-
-
-def _delivery(connection: Connection, seen: AccessScope, _asked: Parameters, identity: str) -> DeliveryStory | None:
-    return deliveries.one(connection, seen, identity)
-
-
-def _traces(connection: Connection, seen: AccessScope, _asked: Parameters, identity: str) -> Traces | None:
-    return traces.find(connection, seen, identity)
-
-
-def _quarantined(
-    connection: Connection, seen: AccessScope, _asked: Parameters, identity: str
-) -> QuarantineEntry | None:
-    found = quarantine.one(connection, seen, identity)
-    if found is None:
-        return None
-    line, body = found
-    return QuarantineEntry(**{field.name: getattr(line, field.name) for field in fields(line)}, body=body)
-
-
-def _event_bytes(connection: Connection, seen: AccessScope, seq: int) -> bytes | None:
-    found = events.one(connection, seen, seq)
-    return found and found[1]
-
-
-def _quarantined_bytes(connection: Connection, seen: AccessScope, identity: str) -> bytes | None:
-    found = quarantine.one(connection, seen, identity)
-    return found and found[1]
 
 
 LISTINGS: Mapping[str, Listing] = {
@@ -167,26 +122,33 @@ LISTINGS: Mapping[str, Listing] = {
     "quarantine": _listing("Bodies that could not be read", QuarantineParameters, quarantine.page),
 }
 THINGS: Mapping[str, Thing] = {
-    "tags/at": Thing("Where one tag pointed at a moment", MomentParameters, _moment, Moment, "this tag has no history"),
+    "tags/at": Thing(
+        "Where one tag pointed at a moment", MomentParameters, finding.moment, Moment, "this tag has no history"
+    ),
     "digests/<path:digest>": Thing(
-        "All that is known of a digest", LimitParameters, _digest, DigestStory, "nobody has told of this digest"
+        "All that is known of a digest", LimitParameters, finding.digest, DigestStory, "nobody has told of this digest"
     ),
     "deliveries/<identity>": Thing(
-        "One delivery, with its message and every attempt", NoParameters, _delivery, DeliveryStory,
+        "One delivery, with its message and every attempt", NoParameters, finding.delivery, DeliveryStory,
         "there is no such delivery",
+    ),
+    "changes/<identity>/explain": Thing(
+        "What each rule makes of a change, or of event:SEQ, and what came of it", NoParameters, finding.explained,
+        Explanation, "there is no such change", by_rules=True,
     ),
     "traces/<path:identity>": Thing(
         "The steps from a push to its messages; of a digest, event, change, delivery or trace id", NoParameters,
-        _traces, Traces, "nothing is known by this id",
+        finding.traces_of, Traces, "nothing is known by this id",
     ),
     "quarantine/<identity>": Thing(
-        "One body that could not be read", NoParameters, _quarantined, QuarantineEntry, "there is no such entry"
+        "One body that could not be read", NoParameters, finding.quarantined, finding.QuarantineEntry,
+        "there is no such entry",
     ),
 }
 BYTES: Mapping[str, Bytes] = {
-    "events/<int:seq>/raw": Bytes("The exact bytes of an event", _event_bytes, _JSON, "there is no such event"),
+    "events/<int:seq>/raw": Bytes("The exact bytes of an event", finding.event_bytes, _JSON, "there is no such event"),
     "quarantine/<identity>/raw": Bytes(
-        "As much of a body as was kept", _quarantined_bytes, "application/octet-stream", "there is no such entry"
+        "As much of a body as was kept", finding.quarantined_bytes, "application/octet-stream", "there is no such entry"
     ),
 }
 
@@ -198,7 +160,7 @@ def blueprint(services: Services) -> Blueprint:
     for path, listing in LISTINGS.items():
         routes.add_url_rule(f"/{path}", path, _lister(services.engine, path, listing))
     for path, thing in THINGS.items():
-        routes.add_url_rule(f"/{path}", path, _finder(services.engine, thing))
+        routes.add_url_rule(f"/{path}", path, _finder(services, thing))
     for path, raw in BYTES.items():
         routes.add_url_rule(f"/{path}", path, _sender(services.engine, raw))
     destinations.add_routes(routes, services, _json)
@@ -238,10 +200,12 @@ def _whole(engine: Engine, name: str, listing: Listing, asked: Any) -> Response:
     return Response(chain([next(pieces)], pieces), headers=headers, content_type=MEDIA_TYPES[asked.format])
 
 
-def _finder(engine: Engine, thing: Thing) -> Callable[..., Response]:
-    def answer(**named: str) -> Response:
+def _finder(services: Services, thing: Thing) -> Callable[..., Response]:
+    def answer(**named: Any) -> Response:
         asked = thing.parameters.read()
-        with reading(engine) as connection:
+        if thing.by_rules:
+            named["settings"] = services.in_force().settings
+        with reading(services.engine) as connection:
             found = thing.find(connection, scope(), asked, **named)
         return problem(404, thing.missing) if found is None else _json(found)
 

@@ -101,9 +101,15 @@ class Deed:
 def put_on_hold(services: Services, asked: PauseParameters) -> dict[str, Any]:
     """Raises LimitedScopeError: what is paused may be anybody's."""
     scope().require_everything(PAUSES_ARE_FOR_ALL)
-    known = pauses.scopes(services.settings.rules, services.settings.destinations)
-    pauses.pause(services.engine, Wanted(asked.scope, asked.until_ns, asked.reason), known, caller().name)
+    wanted = Wanted(asked.scope, asked.until_ns, asked.reason)
+    pauses.pause(services.engine, wanted, pausable(services), caller().name)
     return {"scope": asked.scope}
+
+
+def pausable(services: Services) -> list[str]:
+    """The scopes that may be paused."""
+    settings = services.in_force().settings
+    return pauses.scopes(settings.rules, settings.destinations)
 
 
 def resume(services: Services, asked: ScopeParameters) -> dict[str, Any]:
@@ -181,7 +187,7 @@ def _naming(name: str) -> Schema:
 
 
 def _redeploy(services: Services, asked: RedeployParameters) -> dict[str, Any]:
-    rules = services.settings.rules
+    rules = services.in_force().settings.rules
     if asked.dry_run:
         with reading(services.engine) as connection:
             planned = redeploying.plan(connection, scope(), rules, asked.wanted)

@@ -103,13 +103,13 @@ class Description:
             return {"anyOf": [self._schema(choice) for choice in get_args(kind)]}
         if get_origin(kind) is Literal:
             return {"type": "string", "enum": list(get_args(kind))}
-        if get_origin(kind) is tuple:
+        if get_origin(kind) in (tuple, frozenset):
             return {"type": "array", "items": self._schema(get_args(kind)[0])}
+        if get_origin(kind) is Mapping:
+            return {"type": "object", "additionalProperties": self._schema(get_args(kind)[1])}
         if get_origin(kind) in (Page, KeptPage):
             return self._page(get_args(kind)[0], fields(get_origin(kind))[2:])
-        if is_dataclass(kind):
-            return self._object(kind)
-        return _SIMPLE[kind]
+        return self._object(kind) if is_dataclass(kind) else _SIMPLE[kind]
 
     def _page(self, line: type, more: Sequence[Field[Any]]) -> Schema:
         members = {"items": {"type": "array", "items": self._schema(line)}, "next": _nullable("string")}

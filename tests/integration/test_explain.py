@@ -6,19 +6,21 @@ from pathlib import Path
 
 import pytest
 from acting import ALERT, DEPLOY, Stage, rule
-from builders import A, B
+from builders import A, B, add_delivery
 from click.testing import CliRunner
 from listener import Listener
 from sqlalchemy import Engine
 
 from app.cli import main
+from app.domain.access import EVERYTHING, AccessScope
 from app.domain.patterns import Regex
+from app.domain.protected import Protected
 from app.domain.settling import Settle
 from app.domain.times import SECOND_NS
 from app.outbound import Door
 from app.store import rule_texts
 from app.store.engine import reading
-from app.usecases.explain import explain
+from app.usecases.explain import explain, seen_from
 
 
 @pytest.fixture
@@ -43,6 +45,57 @@ def test_each_rule_says_what_it_makes_of_a_change(stage: Stage) -> None:
     assert [(one.destination, one.delivery, one.rule) for one in found.told] == [
         (ALERT, alert.id, "chat"), (DEPLOY, deploy.id, "web"),
     ]  # fmt: skip
+
+
+def test_the_alarm_of_protected_tags_says_so_too(stage: Stage) -> None:
+    alarm = Protected(None, (ALERT,), "abcdef012345")
+    said = []
+    for tag, digest in (("stable", A), ("v1.2.3", A), ("v1.2.3", B)):
+        stage.happen(tag=tag, digest=digest)
+        change = stage.rows("changes", "recorded_ns")[-1].id
+        with reading(stage.engine) as connection:
+            found = explain(connection, [], change, alarm)
+        assert found is not None
+        (one,) = found.rules
+        assert (one.rule, one.version, one.destinations) == ("protected", "abcdef012345", (ALERT,))
+        said.append(one.mismatch)
+    assert said == [
+        "tag: stable does not look like a release", "change: created is not moved or removed or restored", None,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("tags", "why"),
+    [((), "tag: stable is not protected, no tag is"), (("v*", "2.*"), "tag: stable does not match v* or 2.*")],
+)
+def test_why_a_tag_is_not_protected(stage: Stage, tags: tuple[str, ...], why: str) -> None:
+    stage.happen()
+    with reading(stage.engine) as connection:
+        found = explain(connection, [], stage.rows("changes")[0].id, Protected(tags, (ALERT,), "x"))
+    assert found is not None
+    assert found.rules[0].mismatch == why
+
+
+@pytest.mark.parametrize(
+    "subject", ["event:", "event:x", "event:-1", f"event:{'9' * 30}", "event:1", "delivery:msg_1:x"]
+)
+def test_what_is_no_change_and_no_pull_is_not_there(stage: Stage, subject: str) -> None:
+    stage.happen()
+    add_delivery(stage.engine, "msg_1")
+    with reading(stage.engine) as connection:
+        assert explain(connection, stage.rules, subject) is None
+
+
+def test_a_scope_sees_no_rules_about_other_places(stage: Stage) -> None:
+    stage.rules = [rule(), rule("other", repository="secret/*"), rule("tagged", tag="v*")]
+    stage.happen()
+    with reading(stage.engine) as connection:
+        found = explain(connection, stage.rules, stage.rows("changes")[0].id)
+    assert seen_from(EVERYTHING, found) == found
+    seen = seen_from(AccessScope.parse(["registry.example:5000/shop/*"]), found)
+    assert seen is not None
+    assert [one.rule for one in seen.rules] == ["web", "tagged"]
+    assert seen_from(AccessScope.parse(["registry.example:5000/other/*"]), found) is None
 
 
 def test_what_waits_for_more_has_no_delivery_yet(stage: Stage) -> None:

@@ -13,8 +13,10 @@ from flask.testing import FlaskClient
 from listener import Listener
 from reading_app import client_of
 from sqlalchemy import Engine
+from system import wait_until
 from werkzeug.test import TestResponse
 
+from app.bootstrap import reloading
 from app.domain.access import AccessScope, Role
 from app.outbound import Door
 from app.store import actions, outbox
@@ -50,6 +52,38 @@ def stage(engine: Engine) -> Iterator[Stage]:
         stage.deliver(DEPLOY)
         stage.deliver(ALERT)
         yield stage
+
+
+def test_the_pages_follow_the_rules(
+    client: FlaskClient, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another configuration needs no restart (issue 4)."""
+    monkeypatch.setattr(reloading, "EVERY_S", 0.02)
+    headers, pause = token(engine), "/api/v1/pauses?scope=rule:fresh"
+    assert client.post(pause, headers=headers).status_code == 400
+    (tmp_path / "tagtrail.yml").write_text(CONFIG.replace("rests", "fresh"))
+
+    def rules() -> bool:
+        return "fresh" in client.get("/pauses", headers=headers).text
+
+    wait_until("the page with the new rule", rules)
+    assert "rests" not in client.get("/pauses", headers=headers).text
+    assert client.post(pause, headers=headers).status_code == 202
+
+
+def test_a_redeploy_follows_the_rules(
+    client: FlaskClient, stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reloading, "EVERY_S", 0.02)
+    headers = token(stage.engine)
+    (tmp_path / "tagtrail.yml").write_text(CONFIG.replace("name: web,", "name: web2,"))
+
+    def leads() -> list[str]:
+        answer = client.post(f"/api/v1/redeploy?{WHERE}&digest={A}&dry_run=true", headers=headers)
+        return [send["rule"] for send in answer.get_json()["sends"]]
+
+    wait_until("a plan by the new rule", lambda: leads() == ["web2"])
+    assert "web2" in client.get(f"/redeploy?{WHERE}&digest={A}", headers=headers).text
 
 
 def token(engine: Engine, role: Role = Role.DEPLOY, *globs: str) -> dict[str, str]:

@@ -86,6 +86,7 @@ def address(path: str) -> str:
     places |= {"identity": "msg_2"} if path.endswith("reject") else {}
     places |= {"identity": "msg_3"} if path.endswith("drop") else {}
     places |= {"identity": A} if "traces" in path else {}
+    places |= {"identity": "event:4"} if path.endswith("explain") else {}
     return f"/api/v1{path.format(**places)}"
 
 

@@ -116,9 +116,9 @@ def test_an_unchanged_configuration_is_not_read_again(
 
 def test_the_receiver_promises_pulls_to_those_who_ask_from_then_on(folder: Path) -> None:
     services = make_services(load())
-    assert not services.policy().pulls_fan_out
+    assert not services.in_force().policy.pulls_fan_out
     configure(folder, change="pulled")
-    wait_until("the policy", lambda: services.policy().pulls_fan_out)
+    wait_until("the policy", lambda: services.in_force().policy.pulls_fan_out)
     services.engine.dispose()
 
 

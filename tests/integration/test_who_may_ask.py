@@ -144,6 +144,10 @@ DECISIONS: Mapping[tuple[str, str], Route] = {
 }
 DECISIONS |= {
     ("GET", "/api/v1/approvals"): Route("/api/v1/approvals"),
+    ("GET", "/api/v1/changes/<identity>/explain"): Route(
+        "/api/v1/changes/event:5/explain", Role.READ, "/api/v1/changes/event:6/explain",
+        "/api/v1/changes/event:999/explain",
+    ),
     ("GET", "/api/v1/traces/<path:identity>"): Route(
         f"/api/v1/traces/{B}", Role.READ, f"/api/v1/traces/{C}", f"/api/v1/traces/{NO_DIGEST}"
     ),

@@ -13,7 +13,7 @@ from app.store.queries import pauses
 from app.usecases import pauses as holding
 from app.usecases.pauses import Wanted
 from app.web.callers import caller, scope
-from app.web.deeds import LONGEST_REASON, PAUSES_ARE_FOR_ALL
+from app.web.deeds import LONGEST_REASON, PAUSES_ARE_FOR_ALL, pausable
 from app.web.pages.lists import links
 from app.web.parameters import ParameterError, PausesParameters
 
@@ -25,8 +25,8 @@ def page(services: Services) -> str:
     return render_template(
         "pauses.html",
         lines=found.items,
-        scopes=_known(services),
-        resting=[rule.name for rule in services.settings.rules if rule.paused],
+        scopes=pausable(services),
+        resting=[rule.name for rule in services.in_force().settings.rules if rule.paused],
         may_act=caller().role.covers(Role.DEPLOY),
         **links(found),
     )
@@ -37,7 +37,7 @@ def pause(services: Services) -> Response:
     scope().require_everything(PAUSES_ARE_FOR_ALL)
     reason = request.form.get("reason", "").strip()[:LONGEST_REASON] or None
     wanted = Wanted(request.form.get("scope", ""), _end(request.form.get("until", "").strip()), reason)
-    holding.pause(services.engine, wanted, _known(services), caller().name)
+    holding.pause(services.engine, wanted, pausable(services), caller().name)
     return redirect(url_for("pages.pauses"), 303)
 
 
@@ -46,10 +46,6 @@ def resume(services: Services) -> Response:
     scope().require_everything(PAUSES_ARE_FOR_ALL)
     holding.resume(services.engine, request.form.get("scope", ""), caller().name)
     return redirect(url_for("pages.pauses"), 303)
-
-
-def _known(services: Services) -> list[str]:
-    return holding.scopes(services.settings.rules, services.settings.destinations)
 
 
 def _end(text: str) -> int | None:

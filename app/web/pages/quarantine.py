@@ -35,7 +35,7 @@ def retry(services: Services, identity: str) -> Response | tuple[str, int]:
     entry, body = _found(services, identity)
     configured = services.settings.origin(entry.origin)
     origin = configured[0] if configured else None
-    retried = retry_quarantine.retry(services.engine, entry.id, origin, services.policy(), caller().name)
+    retried = retry_quarantine.retry(services.engine, entry.id, origin, services.in_force().policy, caller().name)
     if retried.why:
         return _shown(entry, body, retried.why), 422
     return redirect(url_for("pages.quarantined", identity=entry.id), 303)

@@ -29,7 +29,7 @@ def page(services: Services) -> str:
     """Asks first. Raises NoWayBackError."""
     asked = Asked.read(blank_is_absent=True)
     with reading(services.engine) as connection:
-        planned = plan(connection, scope(), services.settings.rules, asked.wanted)
+        planned = plan(connection, scope(), services.in_force().settings.rules, asked.wanted)
     may_act = caller().role.covers(Role.DEPLOY)
     return render_template("redeploy.html", plan=planned, done=False, may_act=may_act)
 
@@ -37,5 +37,5 @@ def page(services: Services) -> str:
 def redeploy(services: Services) -> Page:
     """Raises NoWayBackError."""
     given: dict[str, Any] = {name: request.form.get(name, "") for name in Asked.names()}
-    planned = ask(services.engine, scope(), services.settings.rules, Asked(**given).wanted, caller().name)
+    planned = ask(services.engine, scope(), services.in_force().settings.rules, Asked(**given).wanted, caller().name)
     return make_response(render_template("redeploy.html", plan=planned, done=True, may_act=False))
