@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from postgres import Postgres
+from shop import Shop
 from sqlalchemy import Engine
 
+from app.registry.locks import FileLocks, ThreadLocks
+from app.registry.storage.factory import make_driver
 from app.store.engine import make_engine
 from app.store.migrate import upgrade
 
@@ -69,3 +72,12 @@ def engine(database_url: str) -> Iterator[Engine]:
     made = make_engine(database_url)
     yield made
     made.dispose()
+
+
+@pytest.fixture(params=["inmemory", "filesystem"])
+def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shop]:
+    driver = make_driver(request.param, {"rootdirectory": str(tmp_path / "storage")})
+    locks = ThreadLocks() if request.param == "inmemory" else FileLocks(tmp_path / "locks")
+    made = Shop(driver, locks)
+    yield made
+    assert all(made.recorder.after), "a fact was announced that storage does not show"

@@ -19,7 +19,7 @@ from app.registry.locks import FileLocks
 from app.registry.notify import Listener, Silent
 from app.registry.registry import Registry
 from app.registry.storage.factory import make_driver
-from app.web.registry_v2 import blueprint
+from app.web.registry.routes import blueprint
 
 
 def an_app(registry: Registry, listener_for: Callable[[Request], Listener] = lambda _: Silent()) -> Flask:

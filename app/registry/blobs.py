@@ -35,11 +35,11 @@ class Blobs:
     def find(self, repository: str, digest: Digest) -> Blob | None:
         """None unless the repository holds it and its bytes are there: a collector may leave links behind."""
         target = self._target(repository, digest)
-        try:
-            size = self._driver.stat(paths.blob_data(target)).size if target else 0
-        except PathNotFoundError:
-            return None
-        return Blob(repository, Descriptor(MEDIA_TYPE, digest, size), target) if target else None
+        return self._stored(repository, digest, target) if target else None
+
+    def find_anywhere(self, digest: Digest) -> Blob | None:
+        """What is stored under the digest, whoever holds it: `repository` is ""."""
+        return self._stored("", digest, digest) if digest.computable else None
 
     def get(self, repository: str, digest: Digest) -> Blob:
         """BLOB_UNKNOWN if `find` finds none."""
@@ -60,9 +60,9 @@ class Blobs:
         links.write(self._driver, paths.layer_link(repository, digest), stored_as)
 
     def mount(self, blob: Blob, repository: str, listener: Listener) -> None:
-        """Let `repository` hold a blob of another one."""
+        """Let `repository` hold a blob of another one, or ("") of whatever one."""
         descriptor = blob.descriptor
-        fact = Fact("mount", "blob", repository, descriptor, from_repository=blob.repository)
+        fact = Fact("mount", "blob", repository, descriptor, from_repository=blob.repository or None)
         with listener.writing([fact]):
             self.link(repository, descriptor.digest, blob.stored_as)
 
@@ -76,6 +76,13 @@ class Blobs:
             blob = self.get(repository, digest)
             with listener.writing([Fact("delete", "blob", repository, blob.descriptor)]):
                 self._driver.delete(paths.layer_link(repository, digest))
+
+    def _stored(self, repository: str, digest: Digest, target: Digest) -> Blob | None:
+        try:
+            size = self._driver.stat(paths.blob_data(target)).size
+        except PathNotFoundError:
+            return None
+        return Blob(repository, Descriptor(MEDIA_TYPE, digest, size), target)
 
     def _target(self, repository: str, digest: Digest) -> Digest | None:
         if not digest.computable:

@@ -1,9 +1,10 @@
 """Manifests: images and indexes, by digest and by tag."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from app.domain.digests import Descriptor, Digest
+from app.domain.digests import Digest
 from app.pausepoints import pause
 from app.registry import links, paths, validation
 from app.registry.blobs import Blobs
@@ -48,21 +49,29 @@ class Manifests:
         """Whether the repository has the link."""
         return self._target(repository, digest) is not None
 
-    def put(self, repository: str, tag: str | None, manifest: Manifest, listener: Listener) -> None:
-        """Store it, and let `tag` point to it if there is one. MANIFEST_BLOB_UNKNOWN for each part that is
-        missing.
-        """
-        fact = Fact("push", "manifest", repository, manifest.descriptor, tag=tag, references=manifest.references)
+    def put(self, repository: str, tags: Sequence[str], manifest: Manifest, listener: Listener) -> None:
+        """Store it, and let each of `tags` point to it. MANIFEST_BLOB_UNKNOWN for each part that is missing."""
+        facts = [
+            Fact("push", "manifest", repository, manifest.descriptor, tag=tag, references=manifest.references)
+            for tag in tags or (None,)
+        ]
         with self._locks.repository(repository):
             self._require(repository, manifest)
-            with listener.writing([fact]):
+            with listener.writing(facts):
                 pause("registry.manifest.intent")
-                self._driver.put_content(paths.blob_data(manifest.digest), manifest.body)
-                links.write(self._driver, paths.revision_link(repository, manifest.digest), manifest.digest)
+                self._store(repository, manifest)
                 pause("registry.manifest.stored")
-                if tag is not None:
+                for tag in tags:
                     self._tags.move(repository, tag, manifest.digest)
                     pause("registry.manifest.tagged")
+
+    def _store(self, repository: str, manifest: Manifest) -> None:
+        """What refers to its subject is listed before it is served: a link without it counts as none."""
+        digest, subject = manifest.digest, manifest.subject
+        self._driver.put_content(paths.blob_data(digest), manifest.body)
+        if subject is not None and subject.computable:
+            links.write(self._driver, paths.referrer_link(repository, subject, digest), digest)
+        links.write(self._driver, paths.revision_link(repository, digest), digest)
 
     def delete(self, repository: str, digest: Digest, listener: Listener) -> None:
         """Take it out of the repository with every tag that points to it. MANIFEST_UNKNOWN if it is not
@@ -72,10 +81,12 @@ class Manifests:
             if not self.holds(repository, digest):
                 raise RegistryError(MANIFEST_UNKNOWN, str(digest))
             tags = self._tags.pointing_at(repository, digest)
-            facts = [Fact("delete", "manifest", repository, self._last_seen(repository, digest))]
+            manifest = self._last_seen(repository, digest)
+            facts = [Fact("delete", "manifest", repository, manifest.descriptor)]
             facts += [Fact("delete", "tag", repository, tag=tag) for tag in tags]
             with listener.writing(facts):
                 self._driver.delete(paths.revision_link(repository, digest))
+                self._forget_subject(repository, manifest)
                 for tag in tags:
                     self._tags.remove(repository, tag)
 
@@ -88,11 +99,16 @@ class Manifests:
         found = self.holds if manifest.is_index else self._blobs.find
         return [str(part.digest) for part in manifest.required if not found(repository, part.digest)]
 
-    def _last_seen(self, repository: str, digest: Digest) -> Descriptor:
+    def _last_seen(self, repository: str, digest: Digest) -> Manifest:
         try:
-            return self.get(repository, digest).manifest.descriptor
+            return self.get(repository, digest).manifest
         except RegistryError:
-            return Descriptor("", digest, 0)
+            return Manifest("", digest, b"", ())
+
+    def _forget_subject(self, repository: str, manifest: Manifest) -> None:
+        if manifest.subject is not None and manifest.subject.computable:
+            with suppress(PathNotFoundError):  # another registry wrote it, which lists no referrers
+                self._driver.delete(paths.referrer_link(repository, manifest.subject, manifest.digest))
 
     def _target(self, repository: str, digest: Digest) -> Digest | None:
         if not digest.computable:

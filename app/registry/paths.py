@@ -9,6 +9,7 @@
                 tags/<tag>/
                     current/link                                    where the tag points
                     index/<algorithm>/<hex>/link                    everywhere it ever pointed
+                referrers/<algorithm>/<hex>/<algorithm>/<hex>/link  what has the first as its subject: ours alone
             _uploads/<session>/
                 data                                                what has come so far
                 startedat                                           2026-11-23T20:08:44Z; makes the session
@@ -38,6 +39,14 @@ def manifests(repository: str) -> str:
 
 def revision_link(repository: str, digest: Digest) -> str:
     return f"{manifests(repository)}/revisions/{digest.algorithm}/{digest.encoded}/link"
+
+
+def referrers(repository: str, subject: Digest) -> str:
+    return f"{manifests(repository)}/referrers/{subject.algorithm}/{subject.encoded}"
+
+
+def referrer_link(repository: str, subject: Digest, digest: Digest) -> str:
+    return f"{referrers(repository, subject)}/{digest.algorithm}/{digest.encoded}/link"
 
 
 def tags(repository: str) -> str:

@@ -1,7 +1,8 @@
 """The registry: what the routes of `/v2/` call."""
 
 from collections.abc import Sequence
-from typing import BinaryIO
+from dataclasses import dataclass
+from typing import Any, BinaryIO
 
 from app.domain.digests import Descriptor, Digest
 from app.registry import catalog, validation
@@ -11,11 +12,22 @@ from app.registry.errors import DIGEST_INVALID, MANIFEST_TOO_LARGE, RegistryErro
 from app.registry.locks import Locks
 from app.registry.manifests import Manifests, StoredManifest
 from app.registry.notify import Fact, Listener
+from app.registry.referrers import Referrers, ReferrersAsked
 from app.registry.storage.driver import StorageDriver
 from app.registry.tags import Tags
 from app.registry.uploads import Session, Uploads
+from app.registry.validation import Manifest
 
 MAX_MANIFEST = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a manifest goes: tags, and the digest that it must have if one was said."""
+
+    repository: str
+    tags: Sequence[str]
+    digest: Digest | None = None
 
 
 class Registry:
@@ -32,6 +44,7 @@ class Registry:
         self._tags = Tags(driver, locks)
         self._uploads = Uploads(driver, locks, self._blobs)
         self._manifests = Manifests(driver, locks, self._blobs, self._tags)
+        self._referrers = Referrers(driver, self._manifests)
 
     def blob(self, repository: str, digest: Digest) -> Blob:
         """BLOB_UNKNOWN if the repository does not hold it."""
@@ -44,9 +57,12 @@ class Registry:
     def delete_blob(self, repository: str, digest: Digest, listener: Listener) -> None:
         self._blobs.delete(repository, digest, listener)
 
-    def mount(self, source: str, repository: str, digest: Digest, listener: Listener) -> Descriptor | None:
-        """Let `repository` hold a blob of `source` too; None if that does not hold it."""
-        blob = self._blobs.find(source, digest)
+    def mount(self, source: str | None, repository: str, digest: Digest, listener: Listener) -> Descriptor | None:
+        """Let `repository` hold a blob of `source` too; None if that does not hold it.
+
+        Without a source, of whichever repository holds it: for who may read all of them.
+        """
+        blob = self._blobs.find(source, digest) if source else self._blobs.find_anywhere(digest)
         if blob is None:
             return None
         self._blobs.mount(blob, repository, listener)
@@ -78,20 +94,23 @@ class Registry:
         """By tag (a string) or by digest. MANIFEST_UNKNOWN if there is none."""
         return self._manifests.get(repository, reference)
 
-    def put_manifest(
-        self, repository: str, reference: str | Digest, media_type: str, body: Body, listener: Listener
-    ) -> Descriptor:
-        """Store a manifest of at most 4 MiB under a tag, or under the digest that it must have.
+    def put_manifest(self, target: Target, media_type: str, body: Body, listener: Listener) -> Manifest:
+        """Store a manifest of at most 4 MiB.
 
         SIZE_INVALID, DIGEST_INVALID, MANIFEST_INVALID, or MANIFEST_BLOB_UNKNOWN with one detail a missing
         part.
         """
         content = body.whole(MAX_MANIFEST, MANIFEST_TOO_LARGE)
-        tag = reference if isinstance(reference, str) else None
-        digest = Digest.of(content) if isinstance(reference, str) else _matching(reference, content)
+        digest = Digest.of(content) if target.digest is None else _matching(target.digest, content)
         manifest = validation.parse(media_type, content, digest)
-        self._manifests.put(repository, tag, manifest, listener)
-        return manifest.descriptor
+        self._manifests.put(target.repository, target.tags, manifest, listener)
+        return manifest
+
+    def referrers(
+        self, repository: str, subject: Digest, asked: ReferrersAsked
+    ) -> tuple[Sequence[dict[str, Any]], bool]:
+        """Descriptors of the manifests that refer to `subject`, and whether more follow."""
+        return self._referrers.page(repository, subject, asked)
 
     def delete_manifest(self, repository: str, digest: Digest, listener: Listener) -> None:
         """Also deletes the tags that point to it. MANIFEST_UNKNOWN if there is none."""

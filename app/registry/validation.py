@@ -6,8 +6,8 @@ Rules: OCI image-spec `manifest.md` and `image-index.md`, docker's "Image Manife
 
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from app.domain.digests import Descriptor, Digest
@@ -33,13 +33,16 @@ _MAX_SIZE = 2**63 - 1
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """A manifest that was checked, or one found in storage. `references`: config and layers, or children, in
-    order.
+    order. `subject`: what it refers to (image-spec `manifest.md`), which need not be there.
     """
 
     media_type: str
     digest: Digest
     body: bytes
     references: tuple[Descriptor, ...]
+    subject: Digest | None = None
+    artifact_type: str | None = None
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def descriptor(self) -> Descriptor:
@@ -65,7 +68,7 @@ def parse(media_type: str, body: bytes, digest: Digest) -> Manifest:
         _invalid(f"media type {media_type[:100]!r} is not one of a manifest")
     document = _document(body)
     _check_type(document, media_type)
-    return Manifest(media_type, digest, body, _references(document, media_type in INDEXES))
+    return _manifest(media_type, digest, body, document)
 
 
 def stored(body: bytes, digest: Digest) -> Manifest:
@@ -79,10 +82,45 @@ def stored(body: bytes, digest: Digest) -> Manifest:
     except RegistryError:
         raise RegistryError(MANIFEST_UNKNOWN, f"{digest} is of a type that is not served") from None
     try:
-        references = _references(document, media_type in INDEXES)
+        return _manifest(media_type, digest, body, document)
     except RegistryError:
-        references = ()
-    return Manifest(media_type, digest, body, references)
+        return Manifest(media_type, digest, body, ())
+
+
+def _manifest(media_type: str, digest: Digest, body: bytes, document: dict[str, Any]) -> Manifest:
+    is_index = media_type in INDEXES
+    references = _references(document, is_index)
+    if media_type not in (OCI_MANIFEST, OCI_INDEX):
+        return Manifest(media_type, digest, body, references)
+    subject = document.get("subject")
+    return Manifest(
+        media_type,
+        digest,
+        body,
+        references,
+        None if subject is None else _descriptor(subject).digest,
+        _artifact_type(document) or (None if is_index else references[0].media_type),
+        _annotations(document),
+    )
+
+
+def _artifact_type(document: dict[str, Any]) -> str | None:
+    """None where it says none: an image's is its config's media type then (distribution-spec "Listing Referrers")."""
+    said = document.get("artifactType")
+    if said is None or said == "":
+        return None
+    if not isinstance(said, str) or not _TYPE_FORM.fullmatch(said):
+        _invalid(f"artifactType is {said!r:.100}")
+    return said
+
+
+def _annotations(document: dict[str, Any]) -> dict[str, str]:
+    found = document.get("annotations")
+    if found is None:
+        return {}
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        _invalid("annotations are not texts by name")
+    return found
 
 
 def _lies_elsewhere(layer: Descriptor) -> bool:

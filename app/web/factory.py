@@ -11,10 +11,11 @@ from app.domain.registry_events import Cause
 from app.registry.notify import Listener
 from app.settings import Settings
 from app.usecases.record import Recorder
-from app.web import api, forms, health, live, pages, problems, receiver, registry_off, registry_v2, sign_in
+from app.web import api, forms, health, live, pages, problems, receiver, sign_in
 from app.web.callers import Callers
 from app.web.guard import make_guard
 from app.web.headers import harden
+from app.web.registry import off, routes
 from app.web.unproven import Unproven
 
 SESSION_S = 12 * 3600
@@ -65,9 +66,9 @@ def _keep_sessions(app: Flask, settings: Settings) -> None:
 
 def _registry(services: Services) -> Blueprint:
     if services.registry is None or services.recorder is None:
-        return registry_off.blueprint()
+        return off.blueprint()
     recorder = services.recorder
-    return registry_v2.blueprint(services.registry, lambda request: _listener(services, recorder, request))
+    return routes.blueprint(services.registry, lambda request: _listener(services, recorder, request))
 
 
 def _listener(services: Services, recorder: Recorder, request: Request) -> Listener:

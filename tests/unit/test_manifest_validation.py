@@ -37,7 +37,7 @@ def changed(body: bytes, **fields: Any) -> bytes:
         (OCI_MANIFEST, IMAGE),
         (OCI_MANIFEST, changed(IMAGE, mediaType=None)),
         (OCI_MANIFEST, changed(IMAGE, layers=[])),
-        (OCI_MANIFEST, changed(IMAGE, subject={"anything": "goes"}, annotations={"a": "b"})),
+        (OCI_MANIFEST, changed(IMAGE, subject=descriptor(OCI_MANIFEST, b"not here"), annotations={"a": "b"})),
         (DOCKER_MANIFEST, changed(IMAGE, mediaType=DOCKER_MANIFEST)),
         (OCI_INDEX, INDEX),
         (OCI_INDEX, changed(INDEX, mediaType=None, manifests=[])),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from app.domain.digests import Digest
 from app.registry.errors import BlobRangeError, RegistryError
 from app.registry.validation import DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
-from app.web.registry_headers import Span, accepts, byte_range, content_range, matches, page_size
+from app.web.registry.parsing import Span, accepts, byte_range, content_range, matches, page_size
 
 DIGEST = Digest.of(b"content")
 

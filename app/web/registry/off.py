@@ -3,7 +3,7 @@
 from flask import Blueprint, Response
 
 from app.registry.errors import DENIED
-from app.web.registry_v2 import error_answer
+from app.web.registry.answers import error_answer
 
 
 def blueprint() -> Blueprint:

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from app.domain.digests import Digest
+from app.domain.errors import InvalidDigestError
 from app.registry.errors import PAGINATION_NUMBER_INVALID, RANGE_INVALID, BlobRangeError, RegistryError
 from app.registry.validation import MEDIA_TYPES
 
@@ -65,6 +66,12 @@ def accepts(accept: str, media_type: str) -> bool:
     """
     listed = {part.split(";")[0].strip().lower() for part in accept.split(",")}
     return media_type in listed or bool(listed & _WILDCARDS) or not listed & MEDIA_TYPES
+
+
+def algorithm(text: str) -> None:
+    """`digest-algorithm` of an upload to come. InvalidDigestError for one that can't be computed here."""
+    if not Digest(text, "").computable:
+        raise InvalidDigestError(text)
 
 
 def page_size(text: str | None) -> int | None:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from app.domain.names import parse_repository
 
-Kind = Literal["catalog", "manifest", "blob", "uploads", "upload", "tags"]
+Kind = Literal["catalog", "manifest", "blob", "uploads", "upload", "tags", "referrers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,8 @@ def parse(path: str) -> Route | None:
             kind = "upload"
         case [*name, "manifests", reference] if reference:
             kind = "manifest"
+        case [*name, "referrers", reference] if reference:
+            kind = "referrers"
         case [*name, "blobs", reference] if reference:
             kind = "blob"
         case _:

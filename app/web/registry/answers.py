@@ -1,0 +1,80 @@
+"""What routes of `/v2/` are asked with, and answer with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Response, json, request
+
+from app.domain.digests import Descriptor
+from app.registry import errors
+from app.registry.bodies import Body
+from app.registry.errors import Code, RegistryError
+from app.registry.notify import Listener
+from app.registry.registry import Registry
+from app.registry.uploads import Session
+from app.web.registry import parsing
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, with its path taken apart."""
+
+    registry: Registry
+    listener: Listener
+    repository: str
+    reference: str
+
+    @property
+    def session(self) -> Session:
+        return Session.parse(self.repository, self.reference)
+
+
+class Answer(Response):
+    default_mimetype = None
+
+
+def error_answer(code: Code, *details: Any, headers: Mapping[str, str] | None = None) -> Response:
+    """An OCI error body: one entry for each detail, or one without."""
+    entry = {"code": code.code, "message": code.message}
+    body = {"errors": [entry | {"detail": detail} for detail in details] or [entry]}
+    return json_answer(body, code.status, headers or {})
+
+
+def json_answer(body: Mapping[str, Any], status: int, headers: Mapping[str, str]) -> Response:
+    return Answer(json.dumps(body), status, headers, content_type="application/json")
+
+
+def page(found: Any, rest: Mapping[str, str] | None) -> Response:
+    return json_answer(found, 200, {"Link": link(rest)} if rest else {})
+
+
+def link(rest: Mapping[str, str]) -> str:
+    """To what follows (RFC 8288)."""
+    return f'<{request.path}?{urlencode(rest)}>; rel="next"'
+
+
+def body() -> Body:
+    """Without a length and without the server's promise of an end there is no body (PEP 3333)."""
+    length = request.content_length
+    if length is None and not request.environ.get("wsgi.input_terminated"):
+        length = 0
+    offset = None
+    if "Content-Range" in request.headers:
+        offset, claimed = parsing.content_range(request.headers["Content-Range"])
+        if length not in (None, claimed):
+            raise RegistryError(errors.SIZE_INVALID, f"a range of {claimed} bytes in a body of {length}")
+        length = claimed
+    return Body(request.environ["wsgi.input"], length, offset)
+
+
+def content(descriptor: Descriptor) -> dict[str, str]:
+    digest = str(descriptor.digest)
+    return {"Content-Type": descriptor.media_type, "Docker-Content-Digest": digest, "ETag": f'"{digest}"'}
+
+
+def upload_headers(repository: str, session: str, size: int) -> dict[str, str]:
+    """An empty upload says `0-0` like one of one byte does: clients expect it so."""
+    location = f"/v2/{repository}/blobs/uploads/{session}"
+    return {"Location": location, "Range": f"0-{max(size - 1, 0)}", "Docker-Upload-UUID": session}

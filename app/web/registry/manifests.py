@@ -1,0 +1,69 @@
+"""Manifests, by tag and by digest."""
+
+from flask import Response, request
+
+from app.domain.digests import Digest
+from app.domain.errors import InvalidNameError
+from app.domain.names import parse_tag
+from app.registry import errors
+from app.registry.errors import RegistryError
+from app.registry.registry import Target
+from app.web.registry import parsing
+from app.web.registry.answers import Answer, Call, body, content
+
+_MOST_TAGS = 100
+
+
+def get_manifest(call: Call) -> Response:
+    stored = call.registry.manifest(call.repository, _existing(call.reference))
+    manifest = stored.manifest
+    if not parsing.accepts(request.headers.get("Accept", ""), manifest.media_type):
+        raise RegistryError(errors.MANIFEST_UNKNOWN, f"it is a {manifest.media_type}, which Accept excludes")
+    headers = content(manifest.descriptor)
+    if parsing.matches(request.headers.get("If-None-Match"), manifest.digest):
+        return Answer(status=304, headers=headers)
+    call.listener.pulled(stored.pulled())
+    return Answer(manifest.body, 200, headers)
+
+
+def put_manifest(call: Call) -> Response:
+    target = _target(call)
+    media_type = request.headers.get("Content-Type", "").split(";")[0].strip()
+    pushed = call.registry.put_manifest(target, media_type, body(), call.listener)
+    location = f"/v2/{call.repository}/manifests/{pushed.digest}"
+    headers = [("Location", location), ("Docker-Content-Digest", str(pushed.digest))]
+    if pushed.subject is not None and pushed.subject.computable:
+        headers.append(("OCI-Subject", str(pushed.subject)))
+    headers += [("OCI-Tag", tag) for tag in target.tags if target.digest is not None]
+    return Answer(status=201, headers=headers)
+
+
+def _target(call: Call) -> Target:
+    """By tag, or by digest with any number of tags beside it (`?tag=`, distribution-spec after 1.1)."""
+    tags = [parse_tag(tag) for tag in dict.fromkeys(request.args.getlist("tag"))]
+    if len(tags) > _MOST_TAGS:
+        raise RegistryError(errors.TOO_MANY_TAGS, f"at most {_MOST_TAGS} in one request")
+    if ":" in call.reference:
+        return Target(call.repository, tags, Digest.parse(call.reference))
+    if tags:
+        raise RegistryError(errors.TAG_INVALID, "tag= goes with a digest in the path")
+    return Target(call.repository, [parse_tag(call.reference)])
+
+
+def delete_manifest(call: Call) -> Response:
+    reference = _existing(call.reference)
+    if isinstance(reference, Digest):
+        call.registry.delete_manifest(call.repository, reference, call.listener)
+    else:
+        call.registry.delete_tag(call.repository, reference, call.listener)
+    return Answer(status=202)
+
+
+def _existing(text: str) -> str | Digest:
+    """A reference to something that should be there; what can't be a tag is unknown."""
+    if ":" in text:
+        return Digest.parse(text)
+    try:
+        return parse_tag(text)
+    except InvalidNameError:
+        raise RegistryError(errors.MANIFEST_UNKNOWN, text[:300]) from None

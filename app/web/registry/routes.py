@@ -1,0 +1,119 @@
+"""From a request to what answers it, and from errors to answers."""
+
+from collections.abc import Callable, Mapping
+
+from flask import Blueprint, Request, Response, current_app, request
+
+from app.domain.errors import InvalidDigestError, InvalidNameError
+from app.registry import errors
+from app.registry.errors import BlobRangeError, RegistryError, UploadRangeError
+from app.registry.notify import Listener
+from app.registry.registry import Registry
+from app.registry.storage.driver import StorageError
+from app.web.registry import paths
+from app.web.registry.answers import Call, error_answer, json_answer, upload_headers
+from app.web.registry.blobs import (
+    append_upload,
+    cancel_upload,
+    delete_blob,
+    finish_upload,
+    get_blob,
+    get_upload,
+    start_upload,
+)
+from app.web.registry.lists import list_referrers, list_repositories, list_tags
+from app.web.registry.manifests import delete_manifest, get_manifest, put_manifest
+
+_VERSION = {"Docker-Distribution-Api-Version": "registry/2.0"}
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+
+
+def blueprint(registry: Registry, listener_for: Callable[[Request], Listener]) -> Blueprint:
+    """All of `/v2/`. The app it is put into has `strict_slashes` and `merge_slashes` off.
+
+    Bodies are read from `wsgi.input` as they come, so the app's limits on bodies and forms don't apply here.
+    """
+    routes = Blueprint("registry_v2", __name__, url_prefix="/v2")
+
+    def serve(rest: str = "") -> Response:  # noqa: ARG001  cut from the path instead, with its trailing slash
+        return _dispatch(registry, listener_for)
+
+    routes.add_url_rule("/", view_func=_version, methods=["GET"])
+    routes.add_url_rule("/<path:rest>", view_func=serve, methods=_METHODS)
+    routes.register_error_handler(RegistryError, _refused)
+    routes.register_error_handler(InvalidDigestError, _bad_digest)
+    routes.register_error_handler(InvalidNameError, _bad_name)
+    routes.register_error_handler(StorageError, _storage_failed)
+    routes.register_error_handler(500, _failed)
+    routes.after_request(_stamped)
+    return routes
+
+
+def _dispatch(registry: Registry, listener_for: Callable[[Request], Listener]) -> Response:
+    route = paths.parse(request.path.removeprefix("/v2/"))
+    if route is None:
+        raise RegistryError(errors.NO_ENDPOINT)
+    handlers = _HANDLERS[route.kind]
+    handler = handlers.get(request.method)
+    if handler is None:
+        return error_answer(errors.UNSUPPORTED, headers={"Allow": ", ".join(handlers)})
+    return handler(Call(registry, listener_for(request), route.repository, route.reference))
+
+
+def _version() -> Response:
+    return json_answer({}, 200, {})
+
+
+_Handler = Callable[[Call], Response]
+_HANDLERS: Mapping[paths.Kind, Mapping[str, _Handler]] = {
+    "catalog": {"GET": list_repositories, "HEAD": list_repositories},
+    "manifest": {
+        "GET": get_manifest,
+        "HEAD": get_manifest,
+        "PUT": put_manifest,
+        "DELETE": delete_manifest,
+    },
+    "blob": {"GET": get_blob, "HEAD": get_blob, "DELETE": delete_blob},
+    "uploads": {"POST": start_upload},
+    "upload": {
+        "GET": get_upload,
+        "HEAD": get_upload,
+        "PATCH": append_upload,
+        "PUT": finish_upload,
+        "DELETE": cancel_upload,
+    },
+    "tags": {"GET": list_tags, "HEAD": list_tags},
+    "referrers": {"GET": list_referrers, "HEAD": list_referrers},
+}
+
+
+def _refused(error: RegistryError) -> Response:
+    headers = {}
+    if isinstance(error, UploadRangeError):
+        headers = upload_headers(error.repository, error.session, error.size)
+    elif isinstance(error, BlobRangeError):
+        headers = {"Content-Range": f"bytes */{error.size}"}
+    return error_answer(error.code, *error.details, headers=headers)
+
+
+def _bad_digest(error: InvalidDigestError) -> Response:
+    return error_answer(errors.DIGEST_INVALID, error.text[:300])
+
+
+def _bad_name(error: InvalidNameError) -> Response:
+    code = errors.TAG_INVALID if error.what == "tag" else errors.NAME_INVALID
+    return error_answer(code, error.text[:300])
+
+
+def _storage_failed(error: StorageError) -> Response:
+    current_app.logger.error("storage: %s", error)
+    return error_answer(errors.UNAVAILABLE)
+
+
+def _failed(_: Exception) -> Response:
+    return error_answer(errors.UNKNOWN)
+
+
+def _stamped(response: Response) -> Response:
+    response.headers.update(_VERSION)
+    return response
