@@ -236,7 +236,7 @@ def make_services(settings: Settings) -> Services:
         settings=settings,
         engine=engine,
         in_force=in_force,
-        parcels=GroupCommit(commit, lambda: alone(settings.data / "ingest.turn")),
+        parcels=GroupCommit(commit, lambda: alone(settings.data / "ingest.turn"), lambda parcel: parcel.weight),
         registry=registry,
         recorder=recorder,
         node=f"{socket.gethostname()}:{settings.port}",

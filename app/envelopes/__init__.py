@@ -7,6 +7,7 @@ from app.envelopes import (
     acr,
     aliyun,
     angos,
+    cloudevents,
     distribution,
     dockerhub,
     ecr,
@@ -24,7 +25,7 @@ from app.envelopes import (
 from app.envelopes.reading import Dialect, Reading, Received
 from app.envelopes.wire import FaultError, value_of
 
-__all__ = ["DIALECTS", "KEPT_HEADERS", "KINDS", "Reading", "Received", "parse"]
+__all__ = ["DIALECTS", "KEPT_HEADERS", "KINDS", "TELLING_HEADERS", "Reading", "Received", "parse"]
 
 DIALECTS: Mapping[str, Dialect] = {
     "acr": acr.DIALECT,
@@ -48,6 +49,8 @@ KINDS = (*sorted(DIALECTS), AUTO)
 """Kinds that can be used as they are; `generic` wants expressions."""
 KEPT_HEADERS = frozenset(header for dialect in DIALECTS.values() for header in dialect.headers)
 """Headers that matter when a body is read again; none carries a secret."""
+TELLING_HEADERS = frozenset((*cloudevents.HEADERS, *gar.DIALECT.headers))
+"""Those that say what happened, or which event it is. A signature of the body doesn't cover them."""
 
 
 def parse(kind: str, received: Received, expressions: Expressions | None = None) -> Reading:

@@ -1,6 +1,7 @@
 """GitHub's webhooks `package` and `registry_package`, for the container registry, ghcr.io.
 
-Facts of the format: the id of a delivery stands in a header, as does the event's name; a time may be that of year 1;
+Facts of the format: the id of a delivery stands in a header, as does the event's name, and the signature covers the
+body alone, which is another for each event (`updated_at` of the version and the package); a time may be that of year 1;
 the children of an index are told without a tag (`""`); names keep their capitals, which the registry doesn't; deletes
 are not told. GitHub's old registry for Docker had no container_metadata, and the tag as version.
 """
@@ -11,7 +12,7 @@ from dataclasses import replace
 from app.domain.times import parse_rfc3339
 from app.envelopes.reading import Dialect, Reading, Received
 from app.envelopes.references import host_and_repository, tag_or_digest
-from app.envelopes.wire import FaultError, Said, Wire, checked, one_body
+from app.envelopes.wire import FaultError, Said, Wire, body_id, checked, one_body
 from app.envelopes.words import word
 
 _EVENT, _DELIVERY = "x-github-event", "x-github-delivery"
@@ -78,7 +79,8 @@ def _said(received: Received, value: object) -> Sequence[Said]:
     package = hook.package or hook.registry_package
     common = Said(
         action=_word(received.header(_EVENT), hook, package),
-        id=received.header(_DELIVERY),
+        id=body_id(received),
+        request_id=received.header(_DELIVERY),
         actor=hook.sender.login if hook.sender else None,
     )
     return [_content(common, package) if package and _is_container(package) else common]

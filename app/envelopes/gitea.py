@@ -1,6 +1,7 @@
 """Gitea's and Forgejo's webhook `package`, for their container registry.
 
-Facts of the format: the id of a delivery stands in a header, as does the event's name; a version is a tag or a digest,
+Facts of the format: the id of a delivery stands in a header, as does the event's name, and the signature covers the
+body alone, which is another for each event (`package.id`, `created_at`); a version is a tag or a digest,
 so a push by tag has no digest; `created_at` is when the version was made, which says nothing of when it was deleted.
 """
 
@@ -11,7 +12,7 @@ from app.domain.events import Scope
 from app.domain.times import parse_rfc3339
 from app.envelopes.reading import Dialect, Reading, Received
 from app.envelopes.references import tag_or_digest
-from app.envelopes.wire import FaultError, Said, Wire, checked, one_body
+from app.envelopes.wire import FaultError, Said, Wire, body_id, checked, one_body
 from app.envelopes.words import host_of, word
 
 _EVENT, _DELIVERY = "x-gitea-event", "x-gitea-delivery"
@@ -48,7 +49,8 @@ def _said(received: Received, value: object) -> Sequence[Said]:
     package = hook.package
     common = Said(
         action=_word(received.header(_EVENT), hook),
-        id=received.header(_DELIVERY),
+        id=body_id(received),
+        request_id=received.header(_DELIVERY),
         host=host_of(package.html_url) if package else None,
         actor=hook.sender.login if hook.sender else None,
     )

@@ -1,9 +1,10 @@
 """Sonatype Nexus Repository's webhooks, of components and of assets.
 
-Facts of the format: no digest and no host; `repositoryName` is a repository of Nexus, `component.name` what people
-pull, `version` its tag. An asset of docker has the path of the registry's API as its name. A push by tag tells of a
-component and of an asset; CREATED and UPDATED may both have put something new under the tag. What is not docker keeps
-its words.
+Facts of the format: the id of a delivery stands in a header, and the signature covers the body alone, which is another
+for each event (`timestamp`, to the millisecond); no digest and no host; `repositoryName` is a repository of Nexus,
+`component.name` what people pull, `version` its tag. An asset of docker has the path of the registry's API as its
+name. A push by tag tells of a component and of an asset; CREATED and UPDATED may both have put something new under the
+tag. What is not docker keeps its words.
 """
 
 import re
@@ -14,7 +15,7 @@ from app.domain.digests import is_digest
 from app.domain.events import Scope
 from app.domain.times import parse_rfc3339
 from app.envelopes.reading import Dialect, Reading, Received
-from app.envelopes.wire import FaultError, Said, Wire, checked, one_body
+from app.envelopes.wire import FaultError, Said, Wire, body_id, checked, one_body
 from app.envelopes.words import word
 
 _DELIVERY = "x-nexus-webhook-delivery"
@@ -70,7 +71,8 @@ def _said(received: Received, value: object) -> Iterator[Said]:
         tag=target.reference if target and not by_digest else None,
         digest=target.reference if target and by_digest else None,
         deletes=Scope.MANIFEST if by_digest else Scope.TAG,
-        id=received.header(_DELIVERY),
+        id=body_id(received),
+        request_id=received.header(_DELIVERY),
         time_ns=parse_rfc3339(event.timestamp) if event.timestamp else None,
         actor=user or address,
         request_addr=address if user else None,

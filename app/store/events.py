@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, case, func, insert, or_, select
+from sqlalchemy import Column, Connection, Row, Select, and_, bindparam, case, func, insert, or_, select
 
 from app.domain.chain import EVENT
 from app.domain.changes import TagKey
@@ -32,25 +32,30 @@ _TAG_EVENT = (
 
 def known(connection: Connection, ids: Mapping[str, Collection[str]]) -> dict[tuple[str, str], bytes]:
     """Of the event ids of each origin those that are stored, with their raw bytes."""
+    return _by_id(connection, ids, events.c.raw)
+
+
+def received(connection: Connection, ids: Mapping[str, Collection[str]]) -> dict[tuple[str, str], int]:
+    """Of the event ids of each origin those that are stored, and when they were received."""
+    return _by_id(connection, ids, events.c.received_ns)
+
+
+def _by_id(
+    connection: Connection, ids: Mapping[str, Collection[str]], column: Column[Any]
+) -> dict[tuple[str, str], Any]:
     dialect = connection.dialect.name
-    found: dict[tuple[str, str], bytes] = {}
+    found: dict[tuple[str, str], Any] = {}
     for origin, wanted in ids.items():
-        stored = connection.execute(_known(dialect), {"given_origin": origin, "ids": listed(dialect, wanted)})
-        found.update({(origin, row.event_id): row.raw for row in stored})
+        given = {"given_origin": origin, "ids": listed(dialect, wanted)}
+        found.update({(origin, row[0]): row[1] for row in connection.execute(_of_ids(dialect, column), given)})
     return found
 
 
 @cache
-def _known(dialect: str) -> Select[Any]:
-    return select(events.c.event_id, events.c.raw).where(
+def _of_ids(dialect: str, column: Column[Any]) -> Select[Any]:
+    return select(events.c.event_id, column).where(
         events.c.origin == bindparam("given_origin"), one_of(dialect, events.c.event_id, "ids")
     )
-
-
-def received_at(connection: Connection, origin: str, event_id: str) -> int | None:
-    """When an event was received; None if there is no such event."""
-    query = select(events.c.received_ns).where(events.c.origin == origin, events.c.event_id == event_id)
-    return connection.execute(query).scalar_one_or_none()
 
 
 def is_there(connection: Connection, seq: int) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, select
+from sqlalchemy import Connection, Row, Select, delete, func, select
 
 from app.domain.changes import ABSENT, TagKey, TagState
 from app.store.dialect import row_of, rows, upsert
@@ -29,6 +29,15 @@ def present(connection: Connection, registry: str, repository: str) -> set[str]:
         tags.c.registry == registry, tags.c.repository == repository, tags.c.digest.is_not(None)
     )
     return set(connection.execute(query).scalars())
+
+
+def last_moved_to(connection: Connection, registry: str, repository: str, digest: str) -> int | None:
+    """When something was last told of a tag of `repository` that points to `digest`; None if no tag does."""
+    query = select(func.max(tags.c.last_ns)).where(
+        tags.c.registry == registry, tags.c.repository == repository, tags.c.digest == digest
+    )
+    last_ns: int | None = connection.execute(query).scalar_one()
+    return last_ns
 
 
 @cache

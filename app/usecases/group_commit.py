@@ -1,16 +1,19 @@
 """One transaction for all who wait: whoever gets the turn commits for everybody in line (DESIGN decision 2)."""
 
 import threading
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Generic, TypeVar
 
 from app.store.engine import UnavailableError
 
 Item = TypeVar("Item")
 
-MOST_IN_A_GROUP = 256
+MOST_IN_A_GROUP = 1000
+"""What the items of a group may weigh, unless one alone weighs more."""
 AWAY_FOR_ALL = 2
 """So many in a row for which the database is away say that it is for everybody."""
 
@@ -30,14 +33,18 @@ class GroupCommit(Generic[Item]):
 
     Groups are committed one after the other and keep the order of submission. If a group fails, its members are tried
     one by one, so that one bad item costs nobody else. `turn` is what `commit` would have to wait for: whoever comes
-    while it is awaited is still in the group.
+    while it is awaited is still in the group. `weight` says what an item adds to a group.
     """
 
     def __init__(
-        self, commit: Callable[[Sequence[Item]], None], turn: Callable[[], AbstractContextManager[None]] = nullcontext
+        self,
+        commit: Callable[[Sequence[Item]], None],
+        turn: Callable[[], AbstractContextManager[None]] = nullcontext,
+        weight: Callable[[Item], int] = lambda _: 1,
     ) -> None:
         self._commit = commit
         self._turn = turn
+        self._weight = weight
         self._line: list[_Waiting[Item]] = []
         self._line_lock = threading.Lock()
         self._led = False
@@ -71,7 +78,9 @@ class GroupCommit(Generic[Item]):
 
     def _cut(self) -> list[_Waiting[Item]]:
         with self._line_lock:
-            group, self._line = self._line[:MOST_IN_A_GROUP], self._line[MOST_IN_A_GROUP:]
+            weights = list(accumulate(self._weight(waiting.item) for waiting in self._line))
+            most = max(1, bisect_right(weights, MOST_IN_A_GROUP))
+            group, self._line = self._line[:most], self._line[most:]
         return group
 
     def _write(self, group: Sequence[_Waiting[Item]]) -> None:

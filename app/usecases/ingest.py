@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from app.domain.asking import lacks_digest
-from app.domain.events import MADE_UP, TIME_MISSING, Event, accept
+from app.domain.events import MADE_UP, Event, accept
 from app.domain.filters import is_unheard
 from app.domain.origins import Origin
 from app.envelopes import Reading, Received
@@ -17,13 +17,12 @@ from app.store.engine import Connection, Engine, may_retry, writing
 from app.store.heard import Span
 from app.store.origins import Tally
 from app.store.quarantine import Rejected
-from app.usecases import history
+from app.usecases import anonymous, history
+from app.usecases.anonymous import ASK_AFTER_NS
 
-REPEAT_WITHIN_NS = 600 * 1_000_000_000
-"""Without an id of its own, the same bytes within this time are a repeat (decision 3)."""
-ASK_AFTER_NS = 1_000_000_000
-"""How long a push without a digest is left alone: some registries tell of it before they write the tag."""
 TRIES = 5
+MOST_EVENTS = 1000
+"""In one transaction: others wait for their turn meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +35,29 @@ class Parcel:
     rejected: Rejected | None = None
 
     @property
+    def weight(self) -> int:
+        """How much it adds to a transaction: its events, or one row of the quarantine."""
+        return max(1, len(self.reading.reports))
+
+    @property
     def made_up(self) -> bool:
         """Whether the doctor sent it, and not the registry: then it is no sign that the registry is alive."""
         reports = self.reading.reports
         return bool(reports) and all(report.repository == MADE_UP for report in reports)
+
+
+def parts(parcel: Parcel) -> list[Parcel]:
+    """`parcel` in pieces of which each fits a transaction; what goes into quarantine is in the last.
+
+    Who sends all of it again, because a later piece was not committed, repeats the earlier ones.
+    """
+    reports = parcel.reading.reports
+    starts = range(0, len(reports), MOST_EVENTS) or range(1)
+    pieces = [
+        replace(parcel, reading=Reading(reports[at : at + MOST_EVENTS], parcel.reading.faults), rejected=None)
+        for at in starts
+    ]
+    return [*pieces[:-1], replace(pieces[-1], rejected=parcel.rejected)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +138,7 @@ def _promise_to_ask(connection: Connection, numbered: Sequence[Event], not_befor
 def _sort(connection: Connection, parcels: Sequence[Parcel]) -> _Sorted:
     """Tell the new events from repeats, and from others that use a known id for something else."""
     found = _Sorted()
-    named: _Named = {}
-    told = [_accepted(connection, parcel, named) for parcel in parcels]
+    told = anonymous.name(connection, [_accepted(parcel) for parcel in parcels])
     seen = events.known(connection, _ids(told))
     for parcel, accepted in zip(parcels, told, strict=True):
         tally = found.tally(parcel)
@@ -150,38 +167,13 @@ def _ids(told: Sequence[Sequence[Event]]) -> dict[str, set[str]]:
     return ids
 
 
-_Named = dict[tuple[str, str], int]
-"""By origin and id: when the event of that name, which this group holds, was received."""
-
-
-def _accepted(connection: Connection, parcel: Parcel, named: _Named) -> list[Event]:
+def _accepted(parcel: Parcel) -> list[Event]:
     origin = parcel.origin
-    accepted = [
+    return [
         accept(report, origin.name, origin.registries, parcel.received_ns)
         for report in parcel.reading.reports
         if not is_unheard(origin.unheard, report)
     ]
-    return [_anonymous(connection, event, named) if event.report.id is None else event for event in accepted]
-
-
-def _anonymous(connection: Connection, event: Event, named: _Named) -> Event:
-    """An event to which its source gave no id, named so that it is a repeat within the time and a new one after it."""
-    within_ns = _repeats_within_ns(event)
-    span = event.received_ns // within_ns
-    this, last = f"{event.event_id}@{span}", f"{event.event_id}@{span - 1}"
-    last_ns = named.get((event.origin, last)) or events.received_at(connection, event.origin, last)
-    repeats = last_ns is not None and event.received_ns - last_ns <= within_ns
-    if repeats:
-        return replace(event, event_id=last)
-    named.setdefault((event.origin, this), event.received_ns)
-    return replace(event, event_id=this)
-
-
-def _repeats_within_ns(event: Event) -> int:
-    """Two pushes of a tag look alike where neither digest nor time is told (Quay): what the registry is asked about the
-    first, which is not before ASK_AFTER_NS, tells nothing of one that comes later.
-    """
-    return ASK_AFTER_NS if lacks_digest(event) and TIME_MISSING in event.flags else REPEAT_WITHIN_NS
 
 
 def same_content(one: bytes, other: bytes) -> bool:

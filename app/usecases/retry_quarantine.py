@@ -8,7 +8,7 @@ from app.envelopes import Received, parse
 from app.store import actions, quarantine
 from app.store.actions import Action
 from app.store.engine import Engine, now_ns, reading, writing
-from app.usecases.ingest import Parcel, Policy, ingest
+from app.usecases.ingest import Parcel, Policy, ingest, parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,8 @@ def retry(engine: Engine, identity: str, origin: Origin | None, policy: Policy, 
         return Retried(identity, 0, f"the origin {rejected.origin!r} is not configured any more")
     headers = json.loads(rejected.headers) if rejected.headers else {}
     found = parse(origin.kind, Received(rejected.body, headers), origin.expressions)
-    ingest(engine, [Parcel(origin, found, rejected.received_ns)], policy)
+    for part in parts(Parcel(origin, found, rejected.received_ns)):
+        ingest(engine, [part], policy)
     retried = Retried(identity, len(found.reports), found.faults[0] if found.faults else None)
     with writing(engine) as connection:
         if retried.why is None:

@@ -16,10 +16,10 @@ from app.domain.origins import Origin
 from app.domain.proofs import Verdict
 from app.domain.seals import Seal
 from app.domain.text import printable, storable
-from app.envelopes import KEPT_HEADERS, Reading, Received, parse
+from app.envelopes import KEPT_HEADERS, TELLING_HEADERS, Reading, Received, parse
 from app.settings.sections import OriginSection
 from app.store.quarantine import KEPT_BYTES, Rejected
-from app.usecases.ingest import Parcel, reject
+from app.usecases.ingest import Parcel, parts, reject
 from app.web.callers import Callers
 from app.web.problems import problem
 from app.web.senders import Refusals, verdict
@@ -71,7 +71,8 @@ def blueprint(services: Services, callers: Callers, unproven: Unproven) -> Bluep
             return body
         if isinstance(shown, Seal) and not shown.holds():
             return refusals.refuse(origin, section.proof, received_ns)
-        return _take_in(services, known, body, received_ns)
+        headers = _headers(KEPT_HEADERS - TELLING_HEADERS if isinstance(shown, Seal) else KEPT_HEADERS)
+        return _take_in(services, known, (body, headers), received_ns)
 
     def permit(origin: str, secret: str | None = None) -> Response:
         found = _configured(services, origin, secret)
@@ -135,13 +136,17 @@ def _read(stream: BinaryIO, shown: Verdict | None) -> _Body | None:
     return _Body(bytes(kept), length, digest.hexdigest())
 
 
-def _take_in(services: Services, origin: Origin, body: _Body, received_ns: int) -> Response:
-    received = Received(body.kept, _kept_headers())
+def _take_in(
+    services: Services, origin: Origin, told: tuple[_Body, dict[str, str]], received_ns: int
+) -> Response:
+    body, headers = told
+    received = Received(body.kept, headers)
     reading = parse(origin.kind, received, origin.expressions) if body.whole else Reading()
     if reading.answer is not None:
         return jsonify(reading.answer)
     rejected = _rejected(origin, body, received, reading, received_ns)
-    services.parcels.submit(Parcel(origin, reading, received_ns, rejected))
+    for part in parts(Parcel(origin, reading, received_ns, rejected)):
+        services.parcels.submit(part)
     answer: dict[str, object] = {"events": len(reading.reports)}
     if rejected is not None:
         log.warning("%s: quarantined %s: %s", origin.name, rejected.id, printable(rejected.detail))
@@ -151,9 +156,9 @@ def _take_in(services: Services, origin: Origin, body: _Body, received_ns: int) 
     return response
 
 
-def _kept_headers() -> dict[str, str]:
-    """Those that dialects look at, as far as they came."""
-    given = ((name, request.headers.get(name)) for name in sorted(KEPT_HEADERS))
+def _headers(names: frozenset[str]) -> dict[str, str]:
+    """Those of `names` that came."""
+    given = ((name, request.headers.get(name)) for name in sorted(names))
     return {name: storable(value)[:MAX_HEADER] for name, value in given if value}
 
 
