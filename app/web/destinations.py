@@ -18,7 +18,7 @@ from app.web.parameters import NoParameters
 def lines(services: Services) -> tuple[DestinationLine, ...]:
     """All of them, in the order of the configuration. Raises LimitedScopeError."""
     with reading(services.engine) as connection:
-        return destinations.lines(connection, scope(), services.settings.destinations)
+        return destinations.lines(connection, scope(), services.in_force().settings.destinations)
 
 
 def one(services: Services, name: str) -> DestinationLine:
@@ -31,7 +31,8 @@ def one(services: Services, name: str) -> DestinationLine:
 def named(services: Services, name: str) -> str:
     """`name`, where the configuration has it. Raises LimitedScopeError; 404."""
     scope().require_everything(destinations.WHAT)
-    return name if name in services.settings.destinations else abort(404, "the configuration has no such destination")
+    known = services.in_force().settings.destinations
+    return name if name in known else abort(404, "the configuration has no such destination")
 
 
 def add_routes(routes: Blueprint, services: Services, answer: Callable[[Any], Response]) -> None:
