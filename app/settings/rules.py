@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ModelWrapValidatorH
 from pydantic_core import PydanticCustomError
 
 from app.domain.openings import DAY_MINUTES, Opening
-from app.domain.rules import Rule
+from app.domain.rules import PULLED, Rule
 from app.settings.matching import WhenSection
 from app.settings.values import Duration, Name, Section
 
@@ -96,6 +96,15 @@ class RuleSection(Section):
             if clauses.tag and clauses.tag.level:
                 text = "level belongs to the rule's own tag:, not under all: or any:"
                 raise PydanticCustomError("level", "{text}", {"text": text, "at": ("when", *where, "tag", "level")})
+        return self
+
+    @model_validator(mode="after")
+    def _deploys_no_pull(self) -> Self:
+        kinds = self.when.change or ()
+        if self.deploy and PULLED in kinds:
+            text = "a pull moves no tag, so nothing is deployed for it; have a rule of its own tell of pulls (alert:)"
+            at = ("when", "change", kinds.index(PULLED))
+            raise PydanticCustomError("pulled_deploy", "{text}", {"text": text, "at": at})
         return self
 
     def built(self) -> Rule:

@@ -20,12 +20,16 @@ origins:
   wrong: {{kind: zot, auth: {{bearer: "${{env:WRONG}}"}}}}
 triggers:
   web: {{kind: webhook, url: "{url}/deploy", secret: "${{env:DEPLOY_SECRET}}", settle: 0s}}
+channels:
+  pulls: {{kind: webhook, url: "{url}/deploy", settle: 0s}}
 rules:
   - name: everything
-    when: {{change: [created, moved, removed, restored, pulled]}}
-    alert: []
+    when: {{change: [created, moved, removed, restored]}}
     deploy: [web]
     insecure: a test
+  - name: pulls
+    when: {{change: [pulled]}}
+    alert: [pulls]
 """
 JWKS = {
     "keys": [

@@ -22,10 +22,12 @@ from workers import follow, work
 
 CONFIG = """triggers:
   web: {{kind: webhook, url: 'http://127.0.0.1:9/', secret: '${{file:web.secret}}'}}
+channels:
+  ops: {{kind: webhook, url: 'http://127.0.0.1:9/'}}
 rules:
   - name: web
     when: {{repository: '{repository}', change: [{change}]}}
-    deploy: [web]
+    {leads}
 """
 
 
@@ -44,8 +46,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database_url: str) -
     return tmp_path
 
 
-def configure(folder: Path, repository: str = "shop/web", change: str = "moved") -> None:
-    (folder / "tagtrail.yml").write_text(CONFIG.format(repository=repository, change=change))
+def configure(
+    folder: Path, repository: str = "shop/web", change: str = "moved", leads: str = "deploy: [web]"
+) -> None:
+    (folder / "tagtrail.yml").write_text(CONFIG.format(repository=repository, change=change, leads=leads))
 
 
 @pytest.fixture
@@ -85,7 +89,7 @@ def test_what_cannot_be_used_is_told_once_and_changes_nothing(
 ) -> None:
     configure(folder, "shop/other", change="mooved")
     wait_until("the complaint", lambda: "the old one stays in force" in caplog.text)
-    assert "tagtrail.yml:5: rules.0.when.change.0" in caplog.text
+    assert "tagtrail.yml:7: rules.0.when.change.0" in caplog.text
     time.sleep(10 * reloading.EVERY_S)
     configure(folder, "shop/third")
     wait_until("the new rules", lambda: repositories() == ["shop/third"])
@@ -117,7 +121,7 @@ def test_an_unchanged_configuration_is_not_read_again(
 def test_the_receiver_promises_pulls_to_those_who_ask_from_then_on(folder: Path) -> None:
     services = make_services(load())
     assert not services.in_force().policy.pulls_fan_out
-    configure(folder, change="pulled")
+    configure(folder, change="pulled", leads="alert: [ops]")
     wait_until("the policy", lambda: services.in_force().policy.pulls_fan_out)
     services.engine.dispose()
 

@@ -120,6 +120,10 @@ def test_the_version_is_that_of_the_text(configure: Configure) -> None:
         ("windows: [{from: '09:00', to: '10:00', days: [mo]}]", "windows.0.days.0: 'mo' is no day"),
         ("windows: [{from: '09:00', to: '10:00', zone: Berlin}]", "windows.0.zone: no time zone is called 'Berlin'"),
         ("approve: 0s", "approve: Input should be greater than 0"),
+        (
+            "when: {change: [moved, pulled]}\n    deploy: [web]",
+            "when.change.1: a pull moves no tag, so nothing is deployed for it; have a rule of its own tell of pulls",
+        ),
     ],
 )
 def test_a_rule_that_cannot_be_is_refused_at_its_line(configure: Configure, clauses: str, complaint: str) -> None:
