@@ -14,6 +14,7 @@ _TAGS_MAX = 100
 class EndedDeploy:
     """`tags` are those that it was for, the first with what it had `before` and the change's id (`subject`).
 
+    `rules` are those by which the tags came to it; `rule` is the first tag's.
     `ended_ns` is when its last attempt was over, or when the delivery was made if nothing was sent.
     """
 
@@ -30,6 +31,7 @@ class EndedDeploy:
     tags: tuple[str, ...]
     before: str
     subject: str | None
+    rules: tuple[str, ...]
     trace_id: str | None
 
 
@@ -42,10 +44,10 @@ def ended(connection: Connection, ids: Collection[str]) -> dict[str, EndedDeploy
     ends = {}
     for row in found:
         ended_ns, detail = last.get(row.id, (row.made_ns, None))
-        tags, before, subject = told.get(row.redelivery_of or row.id, ((), "unknown", None))
+        tags, before, subject, rules = told.get(row.redelivery_of or row.id, ((), "unknown", None, ()))
         ends[row.id] = EndedDeploy(
             row.id, row.destination, row.rule, row.tries, row.reason, detail, row.registry, row.repository, row.digest,
-            ended_ns, tags, before, subject, row.trace_id,
+            ended_ns, tags, before, subject, rules, row.trace_id,
         )  # fmt: skip
     return ends
 
@@ -65,16 +67,19 @@ def _last_attempts(connection: Connection, ids: Collection[str]) -> Mapping[str,
     return {row.delivery_id: (row.started_ns + row.duration_ns, row.detail) for row in rows}
 
 
-def _told(connection: Connection, digests: Mapping[str, str]) -> Mapping[str, tuple[tuple[str, ...], str, str]]:
-    """By delivery: the tags for whose digest it is, what the first had before, and the change of that."""
+def _told(
+    connection: Connection, digests: Mapping[str, str]
+) -> Mapping[str, tuple[tuple[str, ...], str, str, tuple[str, ...]]]:
+    """By delivery: the tags for whose digest it is, what the first had before, the change of that, and all rules."""
     query = (
         select(delivery_changes)
         .where(delivery_changes.c.delivery_id.in_(list(digests)), delivery_changes.c.tag.is_not(None))
         .order_by(delivery_changes.c.tag)
     )
     rows = [row for row in connection.execute(query) if row.after == digests[row.delivery_id]]
-    found: dict[str, tuple[tuple[str, ...], str, str]] = {}
+    found: dict[str, tuple[tuple[str, ...], str, str, tuple[str, ...]]] = {}
     for row in rows:
-        tags, before, subject = found.get(row.delivery_id, ((), row.before, row.subject))
-        found[row.delivery_id] = ((*tags, row.tag)[:_TAGS_MAX], before, subject)
+        tags, before, subject, rules = found.get(row.delivery_id, ((), row.before, row.subject, ()))
+        led = rules if row.rule in (None, *rules) else (*rules, row.rule)
+        found[row.delivery_id] = ((*tags, row.tag)[:_TAGS_MAX], before, subject, led)
     return found

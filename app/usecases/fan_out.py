@@ -1,6 +1,7 @@
 """Finds out which changes go where, by the rules (DESIGN decisions 9 and 12)."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from app.domain import protected
 from app.domain.deliveries import is_deploy
@@ -81,12 +82,13 @@ def _members(fan: Fan, telling: Telling) -> list[tuple[str, Member]]:
 
 
 def _followers(fan: Fan, telling: Telling) -> list[tuple[str, Member]]:
-    """The channels of the rule that deployed."""
-    rule = fan.rule(telling.told.rule)
-    if rule is None:
-        return []
-    member = Member(telling.subject, telling.told, rule.name, rule.version, PENDING)
-    return [(channel, member) for channel in rule.alert if channel in fan.following]
+    """The channels of the rules that deployed: one delivery may be for tags of several."""
+    deploying = [rule for name in dict.fromkeys(telling.rules) if (rule := fan.rule(name))]
+    return [
+        (channel, Member(telling.subject, telling.told, rule.name, rule.version, PENDING))
+        for channel, rule in first_of_each(replace(rule, deploy=()) for rule in deploying).items()
+        if channel in fan.following
+    ]
 
 
 def _is_change(telling: Telling) -> bool:

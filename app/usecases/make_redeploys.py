@@ -7,12 +7,13 @@ from typing import Any
 from app.domain.deliveries import EXPIRES_NS, Status
 from app.domain.links import tag_page
 from app.domain.told import REDEPLOYED, Told
-from app.domain.traces import trace_id
+from app.domain.traces import root, trace_id
 from app.sinks.sink import Message
 from app.store import actions, deliveries, events, outbox
 from app.store.actions import Recorded
 from app.store.deliveries import MANUAL, Link, NewDelivery
 from app.store.engine import Connection, Engine, now_ns, writing
+from app.store.events import Caused
 from app.usecases.fan import Fan
 from app.usecases.redeploy import LANE, VERB
 from app.usecases.write_deliveries import rendered
@@ -39,13 +40,14 @@ def _make(connection: Connection, fan: Fan, asked: Recorded, subject: str) -> se
     said = events.causes(connection, [cause]).get(cause)
     now = now_ns(connection)
     for send in plan["sends"]:
-        told = _told(fan, asked, (subject, send["rule"], said.media_type if said else None))
+        told = _told(fan, asked, (subject, send["rule"]), said)
         deliveries.add(connection, [_delivery(fan, told, send, now)], [_link(told, send)])
     return {send["destination"] for send in plan["sends"]}
 
 
-def _told(fan: Fan, asked: Recorded, said: tuple[str, str, str | None]) -> Told:
-    plan, (subject, rule, media_type) = asked.detail, said
+def _told(fan: Fan, asked: Recorded, by: tuple[str, str], said: Caused | None) -> Told:
+    """`by`: the promise and the rule. The trace is the push's that the digest is known from."""
+    plan, (subject, rule) = asked.detail, by
     name = (plan["registry"], plan["repository"], plan["tag"])
     return Told(
         change_id=subject,
@@ -61,7 +63,8 @@ def _told(fan: Fan, asked: Recorded, said: tuple[str, str, str | None]) -> Told:
         rule=rule,
         event_id=plan["event_id"],
         link=tag_page(fan.base_url, *name),
-        media_type=media_type,
+        media_type=said.media_type if said else None,
+        trace_id=trace_id(*root(plan["origin"], plan["event_id"], said.raw if said else None)),
     )
 
 
@@ -86,7 +89,7 @@ def _delivery(fan: Fan, told: Told, send: Mapping[str, Any], now: int) -> NewDel
         registry=told.registry,
         repository=told.repository,
         digest=told.after,
-        trace_id=trace_id(told.origin, told.event_id),
+        trace_id=told.trace_id,
         cause=MANUAL,
     )
 

@@ -21,12 +21,13 @@ from app.usecases.tell_deploys import tell_deploys
 class Telling:
     """What `subject`, a change's id, event:SEQ or delivery:ID:STATUS, tells.
 
-    `outcome`: PENDING, or why nothing is done.
+    `outcome`: PENDING, or why nothing is done. `rules`: of the end of a deploy, those that had led to it.
     """
 
     subject: str
     told: Told
     outcome: str
+    rules: tuple[str, ...] = ()
 
 
 def tell(connection: Connection, subjects: Sequence[str], too_old_before_ns: int) -> list[Telling]:
@@ -46,7 +47,8 @@ def tell(connection: Connection, subjects: Sequence[str], too_old_before_ns: int
         elif subject.startswith("event:") and int(subject[6:]) in pulls:
             told.append(Telling(subject, _pulled(pulls[int(subject[6:])]), PENDING))
         elif subject in ends:
-            told.append(Telling(subject, ends[subject], PENDING))
+            end, rules = ends[subject]
+            told.append(Telling(subject, end, PENDING, rules))
     return told
 
 

@@ -22,8 +22,8 @@ KINDS: Mapping[str, str] = {
 }
 
 
-def tell_deploys(connection: Connection, subjects: Sequence[str]) -> dict[str, Told]:
-    """By subject, those whose delivery is there."""
+def tell_deploys(connection: Connection, subjects: Sequence[str]) -> dict[str, tuple[Told, tuple[str, ...]]]:
+    """By subject, those whose delivery is there, each with the rules whose channels hear of it."""
     if not subjects:
         return {}
     asked = {subject: subject.removeprefix(DELIVERY).rpartition(":") for subject in subjects}
@@ -33,7 +33,7 @@ def tell_deploys(connection: Connection, subjects: Sequence[str]) -> dict[str, T
     for subject, (identity, _, status) in asked.items():
         if identity in ends:
             end = ends[identity]
-            told[subject] = _told(subject, end, KINDS[status], causes.get(end.subject or ""))
+            told[subject] = (_told(subject, end, KINDS[status], causes.get(end.subject or "")), (end.rule, *end.rules))
     return told
 
 

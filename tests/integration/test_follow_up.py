@@ -117,6 +117,26 @@ def test_tags_of_one_deploy_are_one_message(stage: Stage) -> None:
     assert len(stage.told("/chat")) == 1, "the changes and their deploy came together"
 
 
+def test_the_channels_of_all_rules_that_led_to_it_are_told(stage: Stage) -> None:
+    """Each tag came by a rule of its own; the delivery is of the first."""
+    stage.rules = [rule("first", tag="2"), rule("second", tag="2.1", alert=True)]
+    stage.settled = Settle(SECOND_NS, SECOND_NS)
+    for tag in ("2", "2.1"):
+        stage.happen(tag=tag)
+        stage.fan_out()
+    stage.pass_time()
+    stage.settle()
+    (deploy,) = [row for row in stage.deliveries() if row.destination == DEPLOY]
+    assert deploy.rule == "first"
+    stage.deliver()
+    stage.fan_out()
+    stage.pass_time()
+    stage.settle(ALERT)
+    ((first, _how),) = followed(stage)
+    assert first == "*deployed* `registry.example:5000/shop/web:2`, `2.1`"
+    assert stage.told("/chat")[-1].body.count(b"rule `second`") == 2
+
+
 @pytest.mark.parametrize("rules", [[rule()], [rule(deploy=False, alert=True, name="other"), rule()]])
 def test_others_are_not_told(stage: Stage, rules: Any) -> None:
     stage.rules = rules

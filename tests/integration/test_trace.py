@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 from app.cli import main
 from app.domain.access import EVERYTHING, AccessScope, Glob
 from app.domain.asking import asking, resolved
+from app.domain.changes import TagKey
 from app.domain.digests import Descriptor, Digest
 from app.domain.events import Provenance
 from app.domain.settling import Settle
@@ -27,7 +28,9 @@ from app.store import events, schema
 from app.store.engine import reading, writing
 from app.store.queries import traces
 from app.usecases.ingest import Parcel, ingest
+from app.usecases.make_redeploys import make_redeploys
 from app.usecases.redeliver import redeliver
+from app.usecases.redeploy import Wanted, ask
 
 
 @pytest.fixture
@@ -123,6 +126,11 @@ def test_what_was_asked_belongs_to_its_push(stage: Stage) -> None:
     assert found(stage, "2") == found(stage, A) == (trace,)
     assert stage.outcomes() == [("created", "done")]
     assert {row.trace_id for row in stage.deliveries()} == {trace.trace_id}
+    ask(stage.engine, EVERYTHING, stage.rules, Wanted(TagKey(HOST, "shop/web", "stable"), A, None, None), "os:alice")
+    make_redeploys(stage.engine, stage.fan)
+    assert {row.trace_id for row in stage.deliveries()} == {trace.trace_id}, "what is sent again, too"
+    (longer,) = found(stage, pushed)
+    assert [step.kind for step in longer.steps].count("made") == kinds(trace).count("made") + 1
 
 
 def test_scopes_hide_what_they_hide_elsewhere(stage: Stage) -> None:
