@@ -10,7 +10,7 @@ DISABLE_AFTER_NS = 5 * 86_400 * SECOND_NS
 """Failures only for so long disable it: 120 h, as Svix has it."""
 SLOWEST = 5
 """From this failure in a row on the wait grows no more (ten minutes): who is back is to be found soon."""
-_OTHERWISE_ITS_OWN = frozenset({401, 403, 404, 408, 429})
+_OTHERWISE_ITS_OWN = frozenset({401, 403, 404, 407, 408, 429})
 
 
 class State(StrEnum):
@@ -58,7 +58,7 @@ class Heard:
 def blame(status: int | None, *, delivered: bool, permanent: bool) -> Blame:
     """`status` is that of the answer, None where none came; `permanent`: the sink says trying again can't help.
 
-    401, 403 and 404 are about the destination, unless the sink knows that they are about the message.
+    401, 403, 404 and 407 are about the destination, unless the sink knows that they are about the message.
     """
     if delivered:
         return Blame.WORKS

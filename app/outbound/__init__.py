@@ -7,6 +7,7 @@ from app.outbound.calls import Answer, Call, Limits
 from app.outbound.door import Door, Incoming
 from app.outbound.errors import Fault, OutboundError
 from app.outbound.mail import Mail, MailServer, Receipt, post
+from app.outbound.proxies import Proxy
 from app.outbound.tls import Tls
 from app.outbound.urls import InvalidUrlError, Url, shown
 
@@ -21,6 +22,7 @@ __all__ = [
     "Mail",
     "MailServer",
     "OutboundError",
+    "Proxy",
     "Receipt",
     "Tls",
     "Url",

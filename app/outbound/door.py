@@ -1,13 +1,15 @@
 """The door itself: a pool of kept connections over the checked network."""
 
+import ssl
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import h11
 import httpcore
@@ -15,6 +17,7 @@ import httpcore
 from app.outbound.calls import Answer, Call, Head, Limits
 from app.outbound.errors import Fault, OutboundError
 from app.outbound.network import CheckedNetwork, Resolve, look_up
+from app.outbound.proxies import Proxy
 from app.outbound.tls import Tls
 from app.outbound.urls import InvalidUrlError, Url
 
@@ -30,7 +33,7 @@ class Incoming(Head):
 
 
 class Door:
-    """What a process calls the outside through. Threads share it; it is closed at the end.
+    """What a process calls the outside through. Threads share it; it is closed at the end, or with its last user.
 
     A name is looked up for each new connection and each address checked (`addresses.refusal`). Certificates
     are verified against the host's name, by the system's authorities and those of `ca_file`. Bodies pass as
@@ -43,25 +46,24 @@ class Door:
         resolve: Resolve = look_up,
         *,
         tls: Tls | None = None,
-        unix_socket: Path | None = None,
+        through: Path | Proxy | None = None,
+        total_s: float = _DEFAULT_LIMITS.total_s,
     ) -> None:
         """Raise OSError (ssl.SSLError is one) for a `ca_file` or `tls` that can't be used.
 
-        Through a `unix_socket` every call goes to who listens there, whatever its URL's host.
+        `through` a Unix socket every call goes to who listens there, whatever its URL's host; a proxy looks up the
+        names itself. `total_s` is how long a call may take, for those who have no other wish; `secrets`
+        are what it shows to a proxy.
         """
         context = tls.context() if tls is not None else httpcore.default_ssl_context()
         if ca_file is not None:
             context.load_verify_locations(ca_file)
         self.tls, self.network = context, CheckedNetwork(resolve)
         self._user_agent = f"Tagtrail/{version('tagtrail')}"
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=context,
-            max_connections=None,
-            max_keepalive_connections=20,
-            keepalive_expiry=_KEPT_FOR_S,
-            uds=str(unix_socket) if unix_socket is not None else None,
-            network_backend=self.network,
-        )
+        self.total_s = total_s
+        self.secrets = through.secrets if isinstance(through, Proxy) else ()
+        self._pool = _pool(context, self.network, through)
+        weakref.finalize(self, self._pool.close)  # nobody closes the door of a destination that is configured anew
 
     def send(self, call: Call, limits: Limits = _DEFAULT_LIMITS) -> Answer:
         """Send `call` once and read the answer, whatever its status. Raise OutboundError."""
@@ -109,6 +111,22 @@ class Door:
             content=call.body,
             extensions={"timeout": timeout},
         )
+
+
+def _pool(
+    context: ssl.SSLContext, network: httpcore.NetworkBackend, through: Path | Proxy | None
+) -> httpcore.ConnectionPool:
+    kept: dict[str, Any] = {
+        "ssl_context": context,
+        "max_connections": None,
+        "max_keepalive_connections": 20,
+        "keepalive_expiry": _KEPT_FOR_S,
+        "network_backend": network,
+    }
+    if not isinstance(through, Proxy):
+        return httpcore.ConnectionPool(uds=str(through) if through is not None else None, **kept)
+    own = context if through.url.scheme == "https" else None
+    return httpcore.HTTPProxy(through.url.origin, through.login, proxy_ssl_context=own, **kept)
 
 
 def _framing(call: Call) -> dict[str, str]:
@@ -160,6 +178,8 @@ def _translated() -> Iterator[None]:
     """httpcore's errors as ours. `from None`: theirs quote headers of the request and bytes of the answer."""
     try:
         yield
+    except httpcore.ProxyError as error:
+        raise OutboundError(Fault.CONNECT, f"the proxy answered {str(error)[:3]}") from None
     except httpcore.RemoteProtocolError:
         raise OutboundError(Fault.PROTOCOL, "the answer is not HTTP, or ended early") from None
     except (httpcore.LocalProtocolError, h11.LocalProtocolError):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from app.domain.limits import Limit
-from app.settings.sending import SendingSection
+from app.settings.sending import CallingSection, SendingSection
 from app.settings.templated import ChannelBody, Wording
 from app.settings.values import ContentType, Secret, SecretUrl
 
@@ -39,7 +39,7 @@ class AnyChannel(SendingSection):
     limit: Annotated[Limit, BeforeValidator(Limit.parse)] | None = None
 
 
-class WebhookChannel(AnyChannel):
+class WebhookChannel(CallingSection, AnyChannel):
     """`secret` signs what is sent, as Standard Webhooks writes it (whsec_…). `template`: the body; else our own."""
 
     kind: Literal["webhook"]
@@ -55,17 +55,17 @@ class ChatChannel(AnyChannel):
     template: Wording | None = None
 
 
-class SlackChannel(ChatChannel):
+class SlackChannel(CallingSection, ChatChannel):
     kind: Literal["slack"]
     url: SecretUrl
 
 
-class TeamsChannel(ChatChannel):
+class TeamsChannel(CallingSection, ChatChannel):
     kind: Literal["teams"]
     url: SecretUrl
 
 
-class DiscordChannel(ChatChannel):
+class DiscordChannel(CallingSection, ChatChannel):
     kind: Literal["discord"]
     url: SecretUrl
 

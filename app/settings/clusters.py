@@ -11,18 +11,13 @@ from app.domain.fields import NAMES
 from app.domain.times import SECOND_NS
 from app.settings.destinations import TriggerSection
 from app.settings.references import has_reference
-from app.settings.values import Duration, SecretUrl, Section, resolved
+from app.settings.sending import LONGEST_NS
+from app.settings.values import Duration, FilePath, SecretUrl, Section, resolved
 
 _WORKLOAD = re.compile(r"(deployment|statefulset|daemonset|cronjob)/[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _REGISTRY = re.compile(r"[a-z0-9][a-z0-9.-]*(?::\d{1,5})?(?:/[a-z0-9._/-]+)?")
 _PLACE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
-_LONGEST_NS = 600 * SECOND_NS
-
-
-def _beside(path: Path, info: ValidationInfo) -> Path:
-    folder = (info.context or {}).get("folder", Path())
-    return path if folder is None else folder / path
 
 
 def _workload(text: str) -> str:
@@ -43,8 +38,6 @@ def _registry(text: str) -> str:
     return text
 
 
-FilePath = Annotated[Path, AfterValidator(_beside)]
-"""Sought beside the configuration."""
 Registry = Annotated[str, AfterValidator(_registry)]
 
 
@@ -144,4 +137,4 @@ class CommandTrigger(TriggerSection):
     kind: Literal["command"]
     command: Annotated[tuple[Argument, ...], Field(min_length=1), AfterValidator(_named)]
     environment: Environment = Field(default_factory=dict)
-    timeout: Annotated[Duration, Field(gt=0, le=_LONGEST_NS)] = 60 * SECOND_NS
+    timeout: Annotated[Duration, Field(gt=0, le=LONGEST_NS)] = 60 * SECOND_NS

@@ -1,6 +1,6 @@
 """Where deliveries go: triggers deploy, channels tell people."""
 
-from app.settings.sending import SendingSection
+from app.settings.sending import CallingSection, SendingSection
 from app.settings.values import Section
 
 
@@ -8,6 +8,10 @@ class TriggerSection(SendingSection):
     """What all triggers have; `app.settings.triggers` has the kinds."""
 
     kind: str
+
+
+class CallingTrigger(CallingSection, TriggerSection):
+    """One that is an HTTP request."""
 
 
 class ProtectedSection(Section):

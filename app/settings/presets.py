@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, model_val
 from pydantic_core import PydanticCustomError
 
 from app.domain.fields import NAMES
-from app.settings.destinations import TriggerSection
+from app.settings.destinations import CallingTrigger
 from app.settings.templated import Text
 from app.settings.templates import Template
 from app.settings.values import Secret, SecretUrl, is_known
@@ -30,7 +30,7 @@ def _visible(name: str) -> str:
 Variable = Annotated[str, AfterValidator(_visible)]
 
 
-class ArgoCd(TriggerSection):
+class ArgoCd(CallingTrigger):
     """`url`: of the API server. `namespace`: of the Application, where it is not Argo CD's own."""
 
     kind: Literal["argocd"]
@@ -40,7 +40,7 @@ class ArgoCd(TriggerSection):
     token: Secret
 
 
-class Flux(TriggerSection):
+class Flux(CallingTrigger):
     """`url`: of the Receiver, with its path. `token`: of the Secret that the Receiver (`generic-hmac`) refers to."""
 
     kind: Literal["flux"]
@@ -48,7 +48,7 @@ class Flux(TriggerSection):
     token: Secret
 
 
-class GitHubDispatch(TriggerSection):
+class GitHubDispatch(CallingTrigger):
     kind: Literal["github-dispatch"]
     url: SecretUrl = SecretStr(_GITHUB)
     repository: Annotated[str, AfterValidator(_owner_and_name)]
@@ -56,7 +56,7 @@ class GitHubDispatch(TriggerSection):
     token: Secret
 
 
-class GitHubWorkflow(TriggerSection):
+class GitHubWorkflow(CallingTrigger):
     """`workflow`: its file's name or its id. `inputs`: those that the workflow declares; GitHub refuses others."""
 
     kind: Literal["github-workflow"]
@@ -68,7 +68,7 @@ class GitHubWorkflow(TriggerSection):
     token: Secret
 
 
-class GitLab(TriggerSection):
+class GitLab(CallingTrigger):
     """`project`: its id or path. `token`: a pipeline trigger token."""
 
     kind: Literal["gitlab"]
@@ -79,7 +79,7 @@ class GitLab(TriggerSection):
     token: Secret
 
 
-class Jenkins(TriggerSection):
+class Jenkins(CallingTrigger):
     """`job`: with its folders, as `team/deploy`. `token`: of "Trigger builds remotely". `password`: an API token."""
 
     kind: Literal["jenkins"]
@@ -99,7 +99,7 @@ class Jenkins(TriggerSection):
         return self
 
 
-class Portainer(TriggerSection):
+class Portainer(CallingTrigger):
     """`url`: of the service's or stack's webhook, whose path is the secret. `query`: `tag` for a service."""
 
     kind: Literal["portainer"]
@@ -107,7 +107,7 @@ class Portainer(TriggerSection):
     query: dict[Variable, Text] = Field(default_factory=lambda: {"tag": Template.parse("{{ tag }}", NAMES)})
 
 
-class Coolify(TriggerSection):
+class Coolify(CallingTrigger):
     """`uuid`: of the resource. `token`: an API token that may deploy."""
 
     kind: Literal["coolify"]
@@ -117,7 +117,7 @@ class Coolify(TriggerSection):
     token: Secret
 
 
-class Dokploy(TriggerSection):
+class Dokploy(CallingTrigger):
     """The id of one `application` or of one `compose`. `token`: an API key."""
 
     kind: Literal["dokploy"]
@@ -133,7 +133,7 @@ class Dokploy(TriggerSection):
         return self
 
 
-class Nomad(TriggerSection):
+class Nomad(CallingTrigger):
     """`job`: a parameterized job. `meta`: what the job's `parameterized` block allows; Nomad refuses others."""
 
     kind: Literal["nomad"]
@@ -150,7 +150,7 @@ def _publishing_user(text: str, info: ValidationInfo) -> str:
     return text
 
 
-class AzureAppService(TriggerSection):
+class AzureAppService(CallingTrigger):
     """`url`: https://APP.scm.azurewebsites.net, without credentials. `username`: `$APP` of the publish profile."""
 
     kind: Literal["azure-appservice"]

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.settings.clusters import CommandTrigger, KubernetesTrigger, SwarmTrigger
-from app.settings.destinations import TriggerSection
+from app.settings.destinations import CallingTrigger
 from app.settings.presets import Preset
 from app.settings.proofs import HeaderName, Hmac, signing_secrets
 from app.settings.templated import Body, HeaderText, Text
@@ -22,7 +22,7 @@ def _not_ours(name: str) -> str:
     return name
 
 
-class WebhookTrigger(TriggerSection):
+class WebhookTrigger(CallingTrigger):
     """One HTTP request. `headers`, `query` and `body` are templates; without `body` it is Tagtrail's own message.
 
     `secret` signs as Standard Webhooks writes it (whsec_…), two secrets make two signatures; `hmac` signs in a header

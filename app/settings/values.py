@@ -66,6 +66,11 @@ def is_known(info: ValidationInfo) -> bool:
     return (info.context or {}).get("folder", Path()) is not None
 
 
+def _beside(path: Path, info: ValidationInfo) -> Path:
+    folder = (info.context or {}).get("folder", Path())
+    return path if folder is None else folder / path
+
+
 def check_name(text: str) -> str:
     """`text` if it may name an origin, trigger, channel or rule. Raises ValueError that says what may."""
     if not text or not all(letter.isalnum() or letter in "-_." for letter in text) or len(text) > 63:
@@ -85,6 +90,8 @@ Secret = Annotated[SecretStr, BeforeValidator(_by_reference)]
 Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_one_or_two)]
 """One, or two while a sender changes from one to the other; the first is the one to use from now on."""
 SecretUrl = Annotated[SecretStr, BeforeValidator(resolved)]
+FilePath = Annotated[Path, AfterValidator(_beside)]
+"""Sought beside the configuration."""
 Name = Annotated[str, AfterValidator(check_name)]
 ContentType = Annotated[str, Field(pattern=r"^[!-~]+/[ -~]+$")]
 

@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from urllib.parse import unquote
@@ -20,13 +20,27 @@ _HIDDEN = b"[hidden]"
 _SHORTEST_SECRET = 8
 
 
+@dataclass(frozen=True, slots=True)
+class OneCall:
+    """What sinks have that send one request, through a door of which they have as much time as it gives."""
+
+    door: Door = field(repr=False)
+    url: Url
+
+    @property
+    def longest_s(self) -> float:
+        return self.door.total_s
+
+
 def attempt(door: Door, call: Call, permanent: Collection[int], now_s: int, hidden: Collection[str] = ()) -> Outcome:
     """Send `call` once. A 2xx is delivered, even if its body breaks off: the message has been taken.
 
-    No answer that is kept repeats the secrets of the URL, or one of `hidden`.
+    No answer that is kept repeats the secrets of the URL or of a proxy, or one of `hidden`.
     """
-    answer = _send(door, call, _LIMITS, permanent)
-    return answer if isinstance(answer, Outcome) else _outcome(answer, call.url, permanent, now_s, hidden)
+    answer = _send(door, call, replace(_LIMITS, total_s=door.total_s), permanent)
+    if isinstance(answer, Outcome):
+        return answer
+    return _outcome(answer, call.url, permanent, now_s, [*hidden, *door.secrets])
 
 
 def ask(

@@ -6,12 +6,12 @@ Of an embed's 4096 characters (Discord, "Embed Limits") as many whole changes ar
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from app.domain.told import Notice, Told
-from app.outbound import Call, Door, Url
+from app.outbound import Call
 from app.settings.templates import Template
-from app.sinks.attempt import attempt
+from app.sinks.attempt import OneCall, attempt
 from app.sinks.sink import Message, Outcome
 from app.sinks.wording import worded
 from app.sinks.words import Line, Span, notice_lines
@@ -23,11 +23,9 @@ _LINK_ESCAPES = {"(": "%28", ")": "%29", "<": "%3C", ">": "%3E", "\\": "%5C"}
 
 
 @dataclass(frozen=True, slots=True)
-class Discord:
+class Discord(OneCall):
     """Posts to the webhook `url`, whose path is its secret."""
 
-    door: Door = field(repr=False)
-    url: Url
     template: Template | None = None
 
     def render(self, told: Sequence[Told]) -> Message:

@@ -27,6 +27,7 @@ from app.sinks import presets
 from app.sinks.apprise import Apprise
 from app.sinks.command import Command
 from app.sinks.discord import Discord
+from app.sinks.doors import door_for, own_door
 from app.sinks.email import Email
 from app.sinks.kubernetes import PLACES, Credentials, Kubernetes
 from app.sinks.request import Proof, Request, Shape
@@ -40,6 +41,7 @@ from app.sinks.webhook import Webhook
 
 def trigger(section: Trigger, door: Door) -> TriggerSink:
     """Raise ConfigurationError, InvalidUrlError or InvalidSecretError; none repeats a URL or a secret."""
+    door = door_for(section, door)
     match section:
         case WebhookTrigger():
             return _request(section, door)
@@ -54,7 +56,8 @@ def trigger(section: Trigger, door: Door) -> TriggerSink:
 
 
 def channel(section: ChannelSection, door: Door) -> Channel:
-    """Raise InvalidUrlError, InvalidSecretError or AppriseError; none repeats a URL or a secret."""
+    """Raise ConfigurationError, InvalidUrlError, InvalidSecretError or AppriseError; none repeats a URL or a secret."""
+    door = door_for(section, door)
     match section:
         case WebhookChannel():
             return _webhook(section, door)
@@ -95,7 +98,7 @@ def _kubernetes(section: KubernetesTrigger) -> Kubernetes:
     kind, _, name = section.workload.partition("/")
     place = PLACES[kind].format(section.namespace or cluster.namespace, name)
     return Kubernetes(
-        door=_own_door(Tls(cluster.authorities, cluster.certificate, cluster.key)),
+        door=own_door(Tls(cluster.authorities, cluster.certificate, cluster.key)),
         url=Url.parse(f"{cluster.url.rstrip('/')}/{place}"),
         credentials=Credentials(cluster.token, cluster.token_file),
         workload=section.workload,
@@ -107,9 +110,9 @@ def _kubernetes(section: KubernetesTrigger) -> Kubernetes:
 def _swarm(section: SwarmTrigger, door: Door) -> Swarm:
     url = Url.parse(section.url.get_secret_value() if section.url else "http://docker")
     if section.socket is not None:
-        door = Door(unix_socket=section.socket)
+        door = Door(through=section.socket)
     elif section.tls is not None:
-        door = _own_door(Tls(*(_pem(path) for path in (section.tls.ca, section.tls.certificate, section.tls.key))))
+        door = own_door(Tls(*(_pem(path) for path in (section.tls.ca, section.tls.certificate, section.tls.key))))
     return Swarm(door, url, section.service, section.pull_from)
 
 
@@ -124,14 +127,6 @@ def _command(section: CommandTrigger) -> Command:
         else:
             said[name] = value
     return Command(section.command, said, secrets, section.timeout / SECOND_NS)
-
-
-def _own_door(tls: Tls) -> Door:
-    """A door that trusts nobody else, and shows itself with its own certificate."""
-    try:
-        return Door(tls=tls)
-    except OSError as error:
-        raise ConfigurationError(f"its certificates can't be used: {error.strerror or type(error).__name__}") from None
 
 
 def _pem(path: Path) -> str:

@@ -15,9 +15,9 @@ from app.domain.fields import fields
 from app.domain.seals import Form
 from app.domain.signatures import SigningSecret, sign_all
 from app.domain.told import Told
-from app.outbound import Call, Door, Url
+from app.outbound import Call, Url
 from app.settings.templates import Template
-from app.sinks.attempt import attempt
+from app.sinks.attempt import OneCall, attempt
 from app.sinks.sink import Message, Outcome
 from app.sinks.webhook import standard, templated
 
@@ -64,9 +64,7 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    door: Door = field(repr=False)
-    url: Url
+class Request(OneCall):
     shape: Shape = field(default_factory=Shape)
     proof: Proof = field(default_factory=Proof)
 

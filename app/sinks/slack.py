@@ -7,12 +7,12 @@ Nothing from outside is markup there: most of it stands in code spans, and all i
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from app.domain.told import Notice, Told
-from app.outbound import Call, Door, Url
+from app.outbound import Call
 from app.settings.templates import Template
-from app.sinks.attempt import attempt
+from app.sinks.attempt import OneCall, attempt
 from app.sinks.sink import Message, Outcome
 from app.sinks.wording import worded
 from app.sinks.words import LINK_MAX, TEXT_MAX, Line, Span, notice_lines, shown, title
@@ -27,11 +27,9 @@ _SECTIONS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Slack:
+class Slack(OneCall):
     """Posts to the incoming webhook `url`, whose path is its secret."""
 
-    door: Door = field(repr=False)
-    url: Url
     template: Template | None = None
 
     def render(self, told: Sequence[Told]) -> Message:

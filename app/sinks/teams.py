@@ -6,13 +6,13 @@ so nothing from outside acts there. A workflow answers 202, and refuses messages
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from app.domain.told import Notice, Told
-from app.outbound import Call, Door, Url
+from app.outbound import Call
 from app.settings.templates import Template
-from app.sinks.attempt import attempt
+from app.sinks.attempt import OneCall, attempt
 from app.sinks.sink import Message, Outcome
 from app.sinks.wording import worded
 from app.sinks.words import Line, Span, notice_lines, shown, title
@@ -24,11 +24,9 @@ _CHANGES_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Teams:
+class Teams(OneCall):
     """Posts to the workflow's `url`, whose query is its secret."""
 
-    door: Door = field(repr=False)
-    url: Url
     template: Template | None = None
 
     def render(self, told: Sequence[Told]) -> Message:

@@ -26,27 +26,25 @@ Receivers should ignore fields they don't know, and drop a `webhook-id` they hav
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from app.domain.fields import fields
 from app.domain.signatures import SigningSecret, sign
 from app.domain.times import rfc3339_nano
 from app.domain.told import Notice, Told
-from app.outbound import Call, Door, Url
+from app.outbound import Call
 from app.settings.templates import Template
-from app.sinks.attempt import attempt
+from app.sinks.attempt import OneCall, attempt
 from app.sinks.sink import Message, Outcome
 
 _PERMANENT = (410,)  # Standard Webhooks: the receiver wants no more of it
 
 
 @dataclass(frozen=True, slots=True)
-class Webhook:
+class Webhook(OneCall):
     """Posts to `url`, signed where there is a `secret`. `template` makes the body, of `content_type`."""
 
-    door: Door = field(repr=False)
-    url: Url
     secret: SigningSecret | None
     content_type: str = "application/json"
     template: Template | None = None

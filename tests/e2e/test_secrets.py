@@ -34,7 +34,7 @@ MEDIA_TYPE = "application/vnd.docker.distribution.events.v2+json"
 PROOFS = ("bearer", "basic", "header", "hmac", "standard-webhooks", "github", "gitea", "jfrog", "nexus", "angos",
           "path")  # fmt: skip
 PLACES = (
-    "HOOK_PATH", "HOOK_QUERY", "HOOK_HEADER", "HOOK_HMAC", "PROGRAM", "ARGOCD", "FLUX", "FLUX_PATH", "GITHUB",
+    "HOOK_PATH", "HOOK_QUERY", "HOOK_HEADER", "HOOK_HMAC", "PROXY", "PROGRAM", "ARGOCD", "FLUX", "FLUX_PATH", "GITHUB",
     "WORKFLOW", "GITLAB", "JENKINS", "JENKINS_PASSWORD", "PORTAINER", "COOLIFY", "DOKPLOY", "NOMAD", "AZURE", "SWARM",
     "CLUSTER", "CHAT", "CHANNEL", "FORWARD_PATH", "FORWARD_HEADER", "REGISTRY", "CHECKPOINT", "NOTIFY", "WEB",
 )  # fmt: skip
@@ -66,6 +66,7 @@ def config(site: str, program: Path, kubeconfig: Path) -> str:
         "hook": f'kind: webhook, url: "{site}/hook/${{env:S_HOOK_PATH}}?key=${{env:S_HOOK_QUERY}}", '
         f'headers: {{Authorization: "Bearer ${{env:S_HOOK_HEADER}}"}}, secret: {s("HOOK_SIGNING")}, '
         f"hmac: {{header: X-Seal, secret: {s('HOOK_HMAC')}}}",
+        "proxied": f'kind: webhook, url: "{site}/hook", proxy: "{site.replace("//", "//me:${env:S_PROXY}@")}"',
         "program": f"kind: command, command: [{program}], environment: {{KEY: {s('PROGRAM')}}}",
         "argocd": f'kind: argocd, url: "{site}", application: web, token: {s("ARGOCD")}',
         "flux": f'kind: flux, url: "{site}/hook/${{env:S_FLUX_PATH}}", token: {s("FLUX")}',
@@ -123,7 +124,7 @@ def echo(heard: Heard) -> Reply:
 
 def forms_of(secret: str) -> set[str]:
     """As it may be written by somebody who repeats it."""
-    pairs = [f"{user}:{secret}" for user in ("sender", "reader", "ci", "$web", "x")]
+    pairs = [f"{user}:{secret}" for user in ("sender", "reader", "ci", "$web", "x", "me")]
     found = {secret, quote(secret, safe=""), *(base64.b64encode(pair.encode()).decode() for pair in pairs)}
     if secret.startswith("whsec_"):
         found |= {secret.removeprefix("whsec_"), base64.b64decode(secret.removeprefix("whsec_")).decode("latin-1")}

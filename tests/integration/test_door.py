@@ -2,13 +2,13 @@
 
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from certificates import self_signed, serving
 from listener import Listener, Reply
 from wire import Talk, answering, dribbling, flooding, hanging, read_request, resetting, wire
 
@@ -343,21 +343,7 @@ def test_an_unknown_name_is_a_dns_error() -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate for tls.example, with its key, in one file."""
-    folder = tmp_path_factory.mktemp("tls")
-    pem = folder / "both.pem"
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=tls.example"
-    names = ["-addext", "subjectAltName=DNS:tls.example"]
-    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
-    subprocess.run([*command.split(), *names, *files], check=True, capture_output=True)
-    pem.write_text((folder / "key.pem").read_text() + (folder / "cert.pem").read_text())
-    return pem
-
-
-def serving(certificate: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    return context
+    return self_signed(tmp_path_factory.mktemp("tls"), "tls.example")
 
 
 def test_a_certificate_of_the_given_authority_is_trusted(certificate: Path) -> None:

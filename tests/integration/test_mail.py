@@ -3,7 +3,6 @@
 import email
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from certificates import self_signed
 from mail_server import PASSWORD, MailServer
 from tellings import MOVED
 
@@ -27,17 +27,7 @@ TO = ("ops@example.com", "dev@example.com")
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate for mail.example, with its key, in one file."""
-    folder = tmp_path_factory.mktemp("tls")
-    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
-    about = ["-subj", "/CN=mail.example", "-addext", "subjectAltName=DNS:mail.example"]
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *files, *about],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    pem = folder / "both.pem"
-    pem.write_text((folder / "key.pem").read_text() + (folder / "cert.pem").read_text())
-    return pem
+    return self_signed(tmp_path_factory.mktemp("tls"), "mail.example")
 
 
 @pytest.fixture(scope="module")
