@@ -5,8 +5,9 @@ attempt. The Message-ID derives from the delivery's id, so that a mailbox or a r
 """
 
 import time
+from base64 import b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -16,7 +17,8 @@ from html import escape
 from app.domain.told import Notice, Told
 from app.outbound import Door, Mail, MailServer, OutboundError, Receipt, post
 from app.settings.templates import Template
-from app.sinks.sink import ANSWER_BYTES, Message, Outcome
+from app.sinks.attempt import hidden_in
+from app.sinks.sink import Message, Outcome
 from app.sinks.wording import worded
 from app.sinks.words import Line, Span, notice_lines, shown, title
 
@@ -44,7 +46,14 @@ class Email:
             receipt = post(self.door, self.server, mail)
         except OutboundError as error:
             return _failed(error, time.monotonic_ns() - started)
-        return _outcome(receipt, len(self.recipients), time.monotonic_ns() - started)
+        outcome = _outcome(receipt, len(self.recipients), time.monotonic_ns() - started)
+        return replace(outcome, answer=hidden_in(receipt.text, self._secrets(), truncated=False))
+
+    def _secrets(self) -> list[str]:
+        """The password, as it is and as it is shown to servers (AUTH PLAIN and LOGIN)."""
+        password = self.server.password or ""
+        shown = (f"\0{self.server.user}\0{password}", password) if password else ()
+        return [password, *(b64encode(one.encode()).decode() for one in shown)]
 
     def _head(self, message_id: str, now_s: int) -> bytes:
         domain = self.sender.rpartition("@")[2]
@@ -96,7 +105,7 @@ def _outcome(receipt: Receipt, recipients: int, duration_ns: int) -> Outcome:
     return Outcome(
         status=receipt.code,
         detail=detail,
-        answer=receipt.text[:ANSWER_BYTES],
+        answer=b"",
         permanent=receipt.stage in ("MAIL", "RCPT", "DATA") and 500 <= receipt.code < 600,
         delivered=delivered,
         retry_after_s=None,

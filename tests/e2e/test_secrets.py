@@ -7,6 +7,7 @@ request in their answers. Backups hold secrets by purpose, and so do the files t
 import base64
 import json
 import os
+import re
 import subprocess
 import time
 import urllib.error
@@ -18,6 +19,7 @@ from urllib.parse import quote
 import pytest
 from builders import A, an_event, envelope
 from listener import Heard, Listener, Reply
+from mail_server import PASSWORD, MailServer
 from sqlalchemy import create_engine, inspect, select
 from system import TAGTRAIL, System, running, wait_until
 
@@ -36,12 +38,17 @@ PROOFS = ("bearer", "basic", "header", "hmac", "standard-webhooks", "github", "g
 PLACES = (
     "HOOK_PATH", "HOOK_QUERY", "HOOK_HEADER", "HOOK_HMAC", "PROXY", "PROGRAM", "ARGOCD", "FLUX", "FLUX_PATH", "GITHUB",
     "WORKFLOW", "GITLAB", "JENKINS", "JENKINS_PASSWORD", "PORTAINER", "COOLIFY", "DOKPLOY", "NOMAD", "AZURE", "SWARM",
-    "CLUSTER", "CHAT", "CHANNEL", "FORWARD_PATH", "FORWARD_HEADER", "REGISTRY", "CHECKPOINT", "NOTIFY", "WEB",
+    "CLUSTER", "CHAT", "TEAM", "TEAM_KEY", "GAME", "SERVICE",
+    "CHANNEL", "FORWARD_PATH", "FORWARD_HEADER", "REGISTRY", "CHECKPOINT", "NOTIFY", "WEB",
 )  # fmt: skip
 SIGNING = ("HOOK_SIGNING", "CHANNEL_SIGNING", "FORWARD_SIGNING", "standard-webhooks")
 SECRETS = {name: f"hush-{name.lower().replace('_', '-')}-5ecre7" for name in (*PROOFS, *PLACES)} | {
     name: "whsec_" + base64.b64encode(f"hush {name} 0123456789abcdef".encode()[:32]).decode() for name in SIGNING
 }
+SECRETS["MAIL"] = PASSWORD
+CHATS = ("CHAT", "TEAM", "GAME", "SERVICE", "CHANNEL")
+"""What the paths hold of the channels that hear of what waits for approval."""
+LINK = re.compile(rb"/approve/([\w-]{43})")
 
 
 def _reference(name: str) -> str:
@@ -57,7 +64,7 @@ def _auth(kind: str) -> str:
     return f"{{{kind}: {said.get(kind, '%s') % _reference(kind)}}}"
 
 
-def config(site: str, program: Path, kubeconfig: Path) -> str:
+def config(site: str, program: Path, kubeconfig: Path, mail_port: int) -> str:
     s = _reference
     origins = "\n".join(
         f"  by-{kind}: {{kind: distribution, registries: [{kind}.example], auth: {_auth(kind)}}}" for kind in PROOFS
@@ -85,6 +92,11 @@ def config(site: str, program: Path, kubeconfig: Path) -> str:
     }
     channels = {
         "chat": f'kind: slack, url: "{site}/services/${{env:S_CHAT}}"',
+        "team": f'kind: teams, url: "{site}/workflows/${{env:S_TEAM}}?sig=${{env:S_TEAM_KEY}}"',
+        "game": f'kind: discord, url: "{site}/api/webhooks/1/${{env:S_GAME}}"',
+        "service": f'kind: apprise, url: "json://{site.partition("//")[2]}/${{env:S_SERVICE}}"',
+        "mail": f"kind: email, server: 127.0.0.1, port: {mail_port}, security: none, user: tagtrail, "
+        f"password: {s('MAIL')}, from: a@example.com, to: [b@example.com]",
         "people": f'kind: webhook, url: "{site}/${{env:S_CHANNEL}}", secret: {s("CHANNEL_SIGNING")}',
     }
     lines = [f"  {name}: {{settle: 0s, {said}}}" for name, said in triggers.items()]
@@ -111,13 +123,18 @@ rules:
     when: {{repository: "shop/*", origin: by-bearer}}
     deploy: [{", ".join(triggers)}]
     alert: [{", ".join(channels)}]
+  - name: asks
+    when: {{repository: "asks/*", origin: by-bearer}}
+    deploy: [hook]
+    alert: [{", ".join(channels)}]
+    approve: 1h
 """
 
 
 def echo(heard: Heard) -> Reply:
     """A failure that repeats the request: its path plain and percent-encoded, its headers, its body."""
     head = "\n".join(f"{name}: {value}" for name, value in heard.headers.items())
-    body = f"no such page {heard.path} {quote(heard.path)}\n{head}\n".encode() + heard.body[:200]
+    body = f"no such page {heard.path} {quote(heard.path)}\n{head}\n".encode() + heard.body[:1500]
     challenge = {} if "authorization" in heard.headers else {"WWW-Authenticate": 'Basic realm="r"'}
     return Reply(401 if heard.path.startswith("/v2/") else 503, challenge, body)
 
@@ -125,6 +142,7 @@ def echo(heard: Heard) -> Reply:
 def forms_of(secret: str) -> set[str]:
     """As it may be written by somebody who repeats it."""
     pairs = [f"{user}:{secret}" for user in ("sender", "reader", "ci", "$web", "x", "me")]
+    pairs.append(f"\0tagtrail\0{secret}")
     found = {secret, quote(secret, safe=""), *(base64.b64encode(pair.encode()).decode() for pair in pairs)}
     if secret.startswith("whsec_"):
         found |= {secret.removeprefix("whsec_"), base64.b64decode(secret.removeprefix("whsec_")).decode("latin-1")}
@@ -168,7 +186,8 @@ def send(system: System) -> Iterator[str]:
             an_event(host=f"{kind}.example", digest=digest, tag=tag) | {"timestamp": rfc3339_nano(time.time_ns())}
             for digest, tag in ((A, "stable"), (None, "asked"))
         )
-        for body in (envelope(pushed), envelope(unresolved), b'{"events": ['):
+        waiting = an_event(host=f"{kind}.example", repository="asks/web") | {"timestamp": rfc3339_nano(time.time_ns())}
+        for body in (envelope(waiting), envelope(pushed), envelope(unresolved), b'{"events": ['):
             status, answer = call(address, body, {"Content-Type": MEDIA_TYPE} | proof(kind, body))
             assert (status // 100, body) == (2, body), answer
             yield answer
@@ -200,6 +219,11 @@ def shown(system: System, url: str) -> Iterator[tuple[str, str]]:
     pages = ["/", "/ask", "/origins", "/quarantine", "/deliveries", f"/digests/{A}", f"/trace?of={A}", "/repositories",
              "/metrics", "/api/v1/openapi.json", "/no-such-page", f"/api/v1/traces/{A}"]  # fmt: skip
     pages += [f"/api/v1/{name}" for name in ("events", "changes", "deliveries", "quarantine", "activity?actor=alice")]
+    pages += ["/approvals", "/api/v1/approvals", "/pauses", "/destinations", "/api/v1/destinations"]
+    for one in json.loads(call(f"{system.url}/api/v1/approvals")[1].partition("\n\n")[2])["items"]:
+        pages.append(f"/approvals/{one['id']}")
+    for one in system.ask("history", "bearer.example/asks/web:stable"):
+        pages.append(f"/api/v1/changes/{one['id']}/explain")
     for one in sent:
         pages += [f"/deliveries/{one['id']}", f"/api/v1/deliveries/{one['id']}"]
     for one in json.loads(system.run("quarantine", "list", "--json")):
@@ -225,7 +249,8 @@ def test_each_secret_greps_to_nothing(tmp_path: Path, database_url: str) -> None
     program.write_text('#!/bin/sh\necho "the key is $KEY"; env; exit 3\n')
     program.chmod(0o755)
     kubeconfig = tmp_path / "kubeconfig"
-    with Listener(answer=echo) as listener:
+    repeats = {"DATA": f"451 4.3.0 not now, {base64.b64encode(PASSWORD.encode()).decode()} or {PASSWORD}"}
+    with Listener(answer=echo) as listener, MailServer(asks=True, answers=repeats) as mail:
         kubeconfig.write_text(json.dumps({
             "current-context": "c",
             "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
@@ -233,7 +258,7 @@ def test_each_secret_greps_to_nothing(tmp_path: Path, database_url: str) -> None
             "users": [{"name": "u", "user": {"token": SECRETS["CLUSTER"]}}],
         }))  # fmt: skip
         environment = {f"S_{name.upper().replace('-', '_')}": secret for name, secret in SECRETS.items()}
-        text = config(listener.url, program, kubeconfig)
+        text = config(listener.url, program, kubeconfig, mail.port)
         key = [*TAGTRAIL, "audit", "key", "--data", str(tmp_path / "data")]
         known = os.environ | {"DATABASE_URL": database_url}
         subprocess.run(key, check=True, capture_output=True, timeout=60, env=known)
@@ -243,17 +268,25 @@ def test_each_secret_greps_to_nothing(tmp_path: Path, database_url: str) -> None
             count = len([line for line in text.splitlines() if line.startswith("  ") and "settle: 0s" in line])
             wait_until("an attempt of each", lambda: _tried(system) >= count)
             wait_until("a checkpoint", lambda: any("/checkpoints/" in heard.path for heard in listener.heard))
-            secrets = SECRETS | {"token": token} | _files(system.data)
+            links = wait_until("the link in each channel", lambda: _links(listener))
+            secrets = SECRETS | {"token": token} | links | _files(system.data)
             assert len(secrets) > len(SECRETS) + 1
             _nothing_of(secrets, [(f"answer {number}", answer) for number, answer in said])
             _nothing_of(secrets, list(shown(system, database_url)))
             heard = "\n".join(f"{one.path} {one.headers}" for one in listener.heard)
-            for name in ("HOOK_PATH", "HOOK_HEADER", "ARGOCD", "CHAT", "FORWARD_HEADER", "CHECKPOINT", "CLUSTER"):
+            for name in (*CHATS, "HOOK_PATH", "HOOK_HEADER", "ARGOCD", "FORWARD_HEADER", "CHECKPOINT", "CLUSTER"):
                 assert SECRETS[name] in heard, f"{name} was not sent, so nothing is shown"
 
 
 def _tried(system: System) -> int:
     return len({one["destination"] for one in system.ask("deliveries") if one["attempts"]})
+
+
+def _links(listener: Listener) -> dict[str, str] | None:
+    """The secrets of links that approve, once each channel that speaks HTTP has sent one."""
+    found = [(heard.path, one) for heard in listener.heard for one in LINK.findall(heard.body)]
+    complete = all(any(SECRETS[name] in path for path, _link in found) for name in CHATS)
+    return {f"link {link[:6]}": link.decode() for _path, link in found} if complete else None
 
 
 def _files(data: Path) -> dict[str, str]:
