@@ -60,7 +60,7 @@ def chained(before: bytes, place: tuple[int, str, int], digest: bytes, marks: by
     """The chain after a row. `place`: its seq, kind and form."""
     seq, kind, form = place
     text = f"tagtrail link\n{seq} {kind} {form} {digest.hex()} {marks.hex()}\n{before.hex()}\n"
-    return hashlib.sha256(text.encode()).digest()
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 def seal(kind: str, form: int, row: Mapping[str, Any]) -> tuple[bytes, bytes]:

@@ -37,6 +37,10 @@ def now(connection: Connection) -> Head:
     return Head(row.seq, row.chain or GENESIS)
 
 
+def is_there(connection: Connection) -> bool:
+    return connection.execute(select(head.c.id).where(head.c.id == 1)).first() is not None
+
+
 def last(connection: Connection) -> int:
     """The last seq given out, without waiting."""
     return now(connection).seq

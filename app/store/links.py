@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, LargeBinary, Row, Table, Text, cast, func, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, Row, func, select
 
 from app.domain.chain import ACTION, EVENT, Link, link
 from app.store.dialect import add_rows
@@ -53,30 +52,8 @@ def between(connection: Connection, after: int, until: int) -> dict[int, Link]:
 def rows_between(connection: Connection, kind: str, after: int, until: int) -> dict[int, Mapping[str, Any]]:
     """By seq, the rows of a kind as they are stored now."""
     table = _TABLES[kind]
-    here = (table.c.seq > after, table.c.seq <= until)
-    try:
-        return {row.seq: dict(row._mapping) for row in connection.execute(select(table).where(*here))}
-    except OperationalError:
-        if connection.dialect.name != "sqlite":
-            raise
-        return _with_broken_text(connection, table, here)
-
-
-def _with_broken_text(
-    connection: Connection, table: Table, here: Sequence[ColumnElement[bool]]
-) -> dict[int, Mapping[str, Any]]:
-    """SQLite takes any bytes as text, and then can't read them; what is not UTF-8 becomes lone surrogates."""
-    texts = [column for column in table.c if isinstance(column.type, Text)]
-    others = [column for column in table.c if column not in texts]
-    query = select(*others, *(cast(column, LargeBinary).label(column.name) for column in texts)).where(*here)
-    names = {column.name for column in texts}
-    return {
-        row.seq: {
-            name: value.decode("utf-8", "surrogateescape") if name in names and value is not None else value
-            for name, value in row._mapping.items()
-        }
-        for row in connection.execute(query)
-    }
+    query = select(table).where(table.c.seq > after, table.c.seq <= until)
+    return {row.seq: dict(row._mapping) for row in connection.execute(query)}
 
 
 def ends(connection: Connection) -> dict[str, int]:

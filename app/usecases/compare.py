@@ -7,6 +7,7 @@ from typing import Any
 from app.domain.changes import ABSENT, Change, Kind, TagKey, TagState, change_id
 from app.domain.events import TagEvent
 from app.domain.refold import refold
+from app.domain.text import printable
 from app.store import changes, events, repositories, tags
 from app.store.engine import Connection
 
@@ -24,7 +25,7 @@ class Finding:
 
     def __str__(self) -> str:
         about = f" ({', '.join(self.columns)})" if self.columns else ""
-        return f"{self.table} {self.key}: {self.what}{about}"
+        return printable(f"{self.table} {self.key}: {self.what}{about}")
 
 
 @dataclass(slots=True)
@@ -70,7 +71,8 @@ def compare(connection: Connection, registry: str, repository: str) -> Differenc
 def _compare_first(connection: Connection, found: Differences) -> None:
     """What is written may be an earlier event than all that are there: one that was taken out."""
     written, told = repositories.written_first(connection, found.name), repositories.told_first(connection, found.name)
-    if written is not None and (told is None or written < told) and not events.is_there(connection, written[1]):
+    was_first = written is not None and (told is None or written < told)
+    if written is not None and was_first and written[1] > 0 and not events.is_there(connection, written[1]):
         return
     if written != told:
         found.first, found.is_untold = told, told is None

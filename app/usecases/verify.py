@@ -8,7 +8,7 @@ from app.domain.chain import ACTION, EVENT, GENESIS, Link, chained, differing
 from app.domain.checkpoints import Checkpoint, PublicKey
 from app.domain.cuts import Runs, taken_out
 from app.domain.errors import TagtrailError
-from app.store import head, links, repositories, retention
+from app.store import head, links, odd, repositories, retention
 from app.store.engine import Connection, Engine, snapshot
 from app.store.head import Head
 from app.usecases.compare import Finding, compare
@@ -57,7 +57,10 @@ def verify(
     With `since_seq` the link there is taken for true, and only repositories of which something was told later are
     compared. History is not compared where the chain is broken: events that were altered prove nothing of it.
     """
-    with snapshot(engine) as connection:
+    with snapshot(engine) as connection, odd.any_text(connection):
+        unreadable = [*_first(_unreadable(connection))]
+        if unreadable:
+            return Verdict(0, 0, "", 0, 0, 0, tuple(unreadable))
         until = head.now(connection)
         begin = _begin(connection, until, since_seq)
         older = links.rows_before(connection, begin.seq + 1) if since_seq is None else {}
@@ -67,11 +70,18 @@ def verify(
         ]
         if begin.seq == 0:
             findings += [Finding(table, "before 1", "added") for table, count in older.items() if count]
-        names = _repositories(connection, since_seq)
-        if not findings:
-            findings += _first(_history(connection, names, progress))
+        names = [] if findings else _repositories(connection, since_seq)
+        findings += _first(_history(connection, names, progress))
     counts = (sum(older.values()), len(names), len(trust.checkpoints))
     return Verdict(begin.seq + 1, until.seq, until.chain.hex(), *counts, tuple(findings))
+
+
+def _unreadable(connection: Connection) -> Iterator[Finding]:
+    """What nothing can be compared with."""
+    for row in odd.rows(connection):
+        yield Finding(row.table, "/".join(row.key), "changed", row.columns)
+    if not head.is_there(connection):
+        yield Finding("head", "1", "removed")
 
 
 def _repositories(connection: Connection, since_seq: int | None) -> list[tuple[str, str]]:
@@ -87,7 +97,7 @@ def _first(findings: Iterator[Finding]) -> list[Finding]:
 def _begin(connection: Connection, until: Head, since_seq: int | None) -> Head:
     """What is taken for true before the first link that is checked."""
     first = links.first(connection)
-    begun_at = until.seq if first is None else first.seq - 1
+    begun_at = until.seq if first is None else max(0, first.seq - 1)
     if since_seq is None or since_seq == begun_at:
         return Head(begun_at, GENESIS)
     found = links.get(connection, since_seq)
@@ -100,6 +110,7 @@ def _walk(connection: Connection, begin: Head, until: Head, how: tuple[Runs, Pro
     """Findings in the order of seq; only the first one is sure to be where something was done."""
     gone, progress = how
     ends = links.ends(connection)
+    yield from _before_all(connection)
     chain = begin.chain
     for low in range(begin.seq, until.seq, BATCH):
         high = min(low + BATCH, until.seq)
@@ -147,6 +158,13 @@ def _checked(link: Link, rows: Rows, known: tuple[bytes, Runs]) -> Iterator[Find
         yield Finding(links.TABLE_NAMES[link.kind], key, "changed", columns)
 
 
+def _before_all(connection: Connection) -> Iterator[Finding]:
+    """The first seq that is ever given out is 1."""
+    first = links.first(connection)
+    if first is not None and first.seq < 1:
+        yield Finding("links", str(first.seq), "added")
+
+
 def _behind(until: Head, ends: dict[str, int]) -> Iterator[Finding]:
     """Nothing may stand behind the head."""
     if ends["links"] > until.seq:
@@ -168,5 +186,8 @@ def _contradicted(connection: Connection, checkpoints: Sequence[Checkpoint]) -> 
 
 def _history(connection: Connection, names: Sequence[tuple[str, str]], progress: Progress) -> Iterator[Finding]:
     for done, (registry, repository) in enumerate(names, 1):
-        yield from compare(connection, registry, repository).findings
+        try:
+            yield from compare(connection, registry, repository).findings
+        except (TypeError, ValueError):  # an event that no link binds, or that was taken for true
+            yield Finding("events", f"of {registry}/{repository}", "changed")
         progress("repositories", done, len(names))
