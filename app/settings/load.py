@@ -16,7 +16,8 @@ from app.domain.protected import Protected
 from app.domain.rules import Rule
 from app.settings.causes import check_causes
 from app.settings.origins_folder import LOCAL, OriginsFolder, write_private
-from app.settings.sections import Endpoint, File, OriginSection, RegistrySection
+from app.settings.registry import Endpoint, RegistrySection
+from app.settings.sections import File, OriginSection
 from app.settings.stamps import Stamp, stamp
 from app.settings.values import Section
 from app.settings.yamlfile import ConfigurationError, read

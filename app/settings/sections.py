@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Collection, Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.domain.origins import ASKING, GENERIC, Expressions
@@ -16,15 +16,11 @@ from app.settings.channels import ChannelSection
 from app.settings.destinations import ProtectedSection
 from app.settings.expressions import Expression
 from app.settings.proofs import Auth
+from app.settings.registry import LISTENING, Ignore, RegistrySection
 from app.settings.rules import RuleSection
 from app.settings.sending import SendingSection
 from app.settings.triggers import Trigger
-from app.settings.values import Duration, Kept, Name, Secret, SecretUrl, Section, check_origin, resolved
-
-
-class Ignore(Section):
-    mediatypes: tuple[str, ...] = ()
-    actions: tuple[str, ...] = ()
+from app.settings.values import Duration, Kept, Name, Secret, SecretUrl, Section, check_origin
 
 
 class IgnoreOfOrigin(Ignore):
@@ -113,52 +109,6 @@ class ForwardSection(Section):
     backoff: Duration = 1_000_000_000
 
 
-class Endpoint(Section):
-    """One of distribution's `notifications.endpoints`."""
-
-    name: str
-    disabled: bool = False
-    url: SecretUrl
-    headers: dict[str, tuple[Annotated[SecretStr, BeforeValidator(resolved)], ...]] = Field(default_factory=dict)
-    timeout: Duration = 1_000_000_000
-    backoff: Duration = 1_000_000_000
-    ignoredmediatypes: tuple[str, ...] = ()
-    ignore: Ignore = Ignore()
-
-
-class EventsSection(Section):
-    includereferences: bool = False
-
-
-class Notifications(Section):
-    events: EventsSection = EventsSection()
-    endpoints: tuple[Endpoint, ...] | None = None
-
-
-class Filesystem(Section):
-    rootdirectory: str | None = None
-
-
-class InMemory(Section):
-    pass
-
-
-class Storage(Section):
-    filesystem: Filesystem | None = None
-    inmemory: InMemory | None = None
-
-    @model_validator(mode="after")
-    def _one_driver(self) -> Self:
-        if self.filesystem is not None and self.inmemory is not None:
-            raise PydanticCustomError("drivers", "name one storage driver, not two")
-        return self
-
-
-class RegistrySection(Section):
-    storage: Storage = Storage()
-    notifications: Notifications = Notifications()
-
-
 class WebSection(Section):
     """`hosts`: names besides loopback under which clients may ask. `url`: where people reach the pages, for links.
 
@@ -221,6 +171,14 @@ class File(Section):
     def spans(self) -> dict[str, int]:
         """How long events of each action stay, in nanoseconds; of others, for ever."""
         return {action: span for action, span in {**KEPT, **self.keep}.items() if span is not None}
+
+    @model_validator(mode="after")
+    def _registry_is_served_with_the_rest(self) -> Self:
+        where = [("http", key) for key in sorted(self.registry.http.model_fields_set & LISTENING)]
+        for at in [*where, *([("log",)] if "log" in self.registry.model_fields_set else [])]:
+            text = "this is for a registry that is served alone, by: tagtrail registry serve"
+            raise PydanticCustomError("served_alone", text, {"at": ("registry", *at)})
+        return self
 
     @model_validator(mode="after")
     def _rules_name_what_exists(self) -> Self:

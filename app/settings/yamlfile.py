@@ -1,8 +1,8 @@
 """Reading a YAML file so that every complaint names its line."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -10,6 +10,8 @@ from pydantic import BaseModel, ValidationError
 from app.domain.errors import TagtrailError
 
 Model = TypeVar("Model", bound=BaseModel)
+Where = Sequence[int | str]
+"""The keys, and numbers in lists, that lead to something in a file."""
 
 
 class ConfigurationError(TagtrailError):
@@ -18,20 +20,36 @@ class ConfigurationError(TagtrailError):
 
 def read(path: Path, model: type[Model], *, secrets: bool = True) -> Model:
     """The file as `model`. Its `secrets` are sought beside it, or stay references. Raises ConfigurationError."""
+    tree, data = parse(path, yaml.SafeLoader)
+    try:
+        return model.model_validate({} if data is None else data, context={"folder": path.parent if secrets else None})
+    except ValidationError as error:
+        raise ConfigurationError(
+            "\n".join(complaints(error, tree, lambda where: f"{path}:{line(tree, where)}"))
+        ) from None
+
+
+class Texts(yaml.SafeLoader):
+    """Leaves scalars as they are written, for readers whose types say what they mean: `secret: 0123` is no number."""
+
+
+Texts.yaml_implicit_resolvers = {
+    letter: [(tag, form) for tag, form in known if tag.rpartition(":")[2] in ("merge", "null")]
+    for letter, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def parse(path: Path, loader: type[yaml.SafeLoader]) -> tuple[yaml.Node | None, Any]:
+    """The YAML of a file as nodes, which know their lines, and as values. Raises ConfigurationError."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise ConfigurationError(f"{path}: can't be read: {reason}") from None
     try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
+        return yaml.compose(text, Loader=yaml.SafeLoader), yaml.load(text, loader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{path}{_marked(error)}: not YAML: {_problem(error)}") from None
-    try:
-        return model.model_validate({} if data is None else data, context={"folder": path.parent if secrets else None})
-    except ValidationError as error:
-        raise ConfigurationError("\n".join(_complaints(path, tree, error))) from None
 
 
 def _marked(error: yaml.YAMLError) -> str:
@@ -43,19 +61,20 @@ def _problem(error: yaml.YAMLError) -> str:
     return str(getattr(error, "problem", None) or error)
 
 
-def _complaints(path: Path, tree: yaml.Node | None, error: ValidationError) -> list[str]:
+def complaints(error: ValidationError, tree: yaml.Node | None, told: Callable[[Where], str]) -> list[str]:
+    """One a fault; `told` says which file and line, or what else, has the key at a path."""
     found = []
     for one in error.errors(include_url=False, include_input=False):
         context = one.get("ctx", {})
-        told = [*one["loc"], *context.get("at", ()), *([context["key"]] if "key" in context else [])]
-        where = _written(tree, told)
+        parts = [*one["loc"], *context.get("at", ()), *([context["key"]] if "key" in context else [])]
+        where = _written(tree, parts)
         shown = ".".join(str(part) for part in where)
         message = one["msg"].removeprefix("Value error, ")
-        found.append(f"{path}:{_line(tree, where)}: {shown + ': ' if shown else ''}{message}")
+        found.append(f"{told(where)}: {shown + ': ' if shown else ''}{message}")
     return found
 
 
-def _written(node: yaml.Node | None, told: Sequence[int | str]) -> list[int | str]:
+def _written(node: yaml.Node | None, told: Where) -> list[int | str]:
     """`told` without what pydantic puts in between: the `kind` by which it chose a section's shape."""
     where: list[int | str] = []
     for part in told:
@@ -72,15 +91,15 @@ def _child_value(node: yaml.Node | None, key: str) -> object:
     return found[1].value if found else None
 
 
-def _line(node: yaml.Node | None, where: Sequence[int | str]) -> int:
+def line(node: yaml.Node | None, where: Where) -> int:
     """The line (from 1) of the last part of `where` that the file has."""
-    line = node.start_mark.line if node else 0
+    at = node.start_mark.line if node else 0
     for part in where:
         found = _child(node, part)
         if found is None:
             break
-        line, node = found
-    return line + 1
+        at, node = found
+    return at + 1
 
 
 def _child(node: yaml.Node | None, part: int | str) -> tuple[int, yaml.Node] | None:

@@ -1,0 +1,289 @@
+"""The `registry:` section, which is distribution's own `config.yml`, key by key.
+
+What is accepted and does nothing here, because there is nothing for it to do, has the type `Idle`.
+"""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic_core import PydanticCustomError
+
+from app.domain.times import SECOND_NS, parse_duration
+from app.settings.values import SecretUrl, Section, resolved
+
+HOUR_NS = 3600 * SECOND_NS
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from None
+    return text
+
+
+def _network(text: str) -> str:
+    return str(ipaddress.ip_network(text, strict=False))
+
+
+def _listed(given: object) -> object:
+    """One value is a list of one, as distribution's decoder of headers takes it."""
+    return [given] if isinstance(given, str) else given
+
+
+def _span(given: object) -> object:
+    """A bare number is nanoseconds, also as a text."""
+    return parse_duration(int(given) if isinstance(given, str) and given.isdecimal() else given)  # type: ignore[arg-type]
+
+
+Idle = Any
+Duration = Annotated[int, BeforeValidator(_span)]
+"""Nanoseconds."""
+Pattern = Annotated[str, AfterValidator(_pattern)]
+Network = Annotated[str, AfterValidator(_network)]
+Positive = Annotated[Duration, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Text = Annotated[str, Field(coerce_numbers_to_str=True)]
+SecretText = Annotated[SecretStr, BeforeValidator(resolved)]
+
+
+class Ignore(Section):
+    mediatypes: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+
+
+class Endpoint(Section):
+    """One of distribution's `notifications.endpoints`. `threshold`: failures are always waited after, by `backoff`."""
+
+    name: str
+    disabled: bool = False
+    url: SecretUrl
+    headers: dict[str, Annotated[tuple[SecretText, ...], BeforeValidator(_listed)]] = Field(default_factory=dict)
+    timeout: Duration = SECOND_NS
+    threshold: Idle = None
+    backoff: Duration = SECOND_NS
+    ignoredmediatypes: tuple[str, ...] = ()
+    ignore: Ignore = Ignore()
+
+
+class EventsSection(Section):
+    includereferences: bool = False
+
+
+class Notifications(Section):
+    """`endpoints` None: nobody said, and our own receiver is told."""
+
+    events: EventsSection = EventsSection()
+    endpoints: tuple[Endpoint, ...] | None = None
+
+
+class Filesystem(Section):
+    """`maxthreads`: the threads of the web process are the limit."""
+
+    rootdirectory: str | None = None
+    maxthreads: Idle = None
+
+
+class InMemory(Section):
+    pass
+
+
+class Delete(Section):
+    """Whether `DELETE` is answered: in distribution's file not unless said, in our own always unless said."""
+
+    enabled: bool = True
+
+
+class ReadOnly(Section):
+    enabled: bool = False
+
+
+class UploadPurging(Section):
+    """Uploads that began `age` ago are removed every `interval`, or only told of."""
+
+    enabled: bool = True
+    age: Positive = 168 * HOUR_NS
+    interval: Positive = 24 * HOUR_NS
+    dryrun: bool = False
+
+
+class Maintenance(Section):
+    readonly: ReadOnly = ReadOnly()
+    uploadpurging: UploadPurging = UploadPurging()
+
+
+class Redirect(Section):
+    """Whether clients are sent to the object store for content; the drivers here serve it themselves."""
+
+    disable: bool = False
+
+
+class Storage(Section):
+    """One driver, and what holds for any."""
+
+    filesystem: Filesystem | None = None
+    inmemory: InMemory | None = None
+    delete: Delete = Delete()
+    redirect: Redirect = Redirect()
+    maintenance: Maintenance = Maintenance()
+    cache: Idle = None
+    tag: Idle = None
+
+    @model_validator(mode="after")
+    def _one_driver(self) -> Self:
+        if self.filesystem is not None and self.inmemory is not None:
+            raise PydanticCustomError("drivers", "name one storage driver, not two")
+        return self
+
+
+class Tls(Section):
+    """`minimumtls` below 1.2 means 1.2. `clientcas`: of the authorities, of which clients must have a certificate."""
+
+    certificate: Path | None = None
+    key: Path | None = None
+    clientcas: tuple[Path, ...] = ()
+    minimumtls: Literal["tls1.0", "tls1.1", "tls1.2", "tls1.3"] = "tls1.2"
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise PydanticCustomError("half_tls", "certificate and key go together")
+        if self.clientcas and self.certificate is None:
+            raise PydanticCustomError("no_tls", "clientcas without certificate and key would check nobody")
+        return self
+
+
+class Prometheus(Section):
+    enabled: bool = False
+    path: Annotated[str, Field(pattern="^/")] = "/metrics"
+
+
+class Debug(Section):
+    addr: str = ""
+    prometheus: Prometheus = Prometheus()
+
+
+class Http2(Section):
+    disabled: bool = False
+
+
+class Http(Section):
+    """`trustedproxies` is ours: networks whose word about the client is taken, nobody's unless said.
+
+    `relativeurls`: Locations are relative, whatever `host` says.
+    """
+
+    addr: str = ":5000"
+    net: Literal["tcp"] = "tcp"
+    host: Annotated[str, Field(pattern=r"^(https?://[^/?#]+/?)?$")] = ""
+    secret: SecretText | None = None
+    relativeurls: bool = False
+    draintimeout: Duration = 0
+    headers: dict[str, Annotated[tuple[str, ...], BeforeValidator(_listed)]] = Field(default_factory=dict)
+    tls: Tls = Tls()
+    debug: Debug = Debug()
+    http2: Http2 = Http2()
+    trustedproxies: tuple[Network, ...] = ()
+
+
+LISTENING = frozenset({"addr", "net", "tls", "debug", "draintimeout", "http2"})
+"""What of `http` a registry has that is served alone."""
+
+
+class AccessLog(Section):
+    disabled: bool = False
+
+
+class Log(Section):
+    """`fields` stand in every line."""
+
+    accesslog: AccessLog = AccessLog()
+    level: Literal["error", "warn", "warning", "info", "debug"] = "info"
+    formatter: Literal["text", "json", "logstash"] = "text"
+    fields: dict[str, Text] = Field(default_factory=dict)
+
+
+class StorageHealth(Section):
+    enabled: bool = False
+    interval: Positive = 10 * SECOND_NS
+    threshold: Count = 3
+
+
+class FileHealth(Section):
+    """Healthy while there is no such file."""
+
+    file: Path
+    interval: Positive = 10 * SECOND_NS
+
+
+class Health(Section):
+    storagedriver: StorageHealth = StorageHealth()
+    file: tuple[FileHealth, ...] = ()
+
+
+class Urls(Section):
+    """Where layers may lie that are elsewhere: anywhere, unless one of the two is given."""
+
+    allow: tuple[Pattern, ...] = ()
+    deny: tuple[Pattern, ...] = ()
+
+
+class Platform(Section):
+    architecture: str
+    os: str
+
+
+class Indexes(Section):
+    """Whose manifests must be there before an index of them: those of all platforms, of none, or of those listed."""
+
+    platforms: Literal["all", "none", "list"] = "all"
+    platformlist: tuple[Platform, ...] = ()
+
+
+class ManifestRules(Section):
+    urls: Urls = Urls()
+    indexes: Indexes = Indexes()
+
+
+class Validation(Section):
+    enabled: bool = True
+    disabled: bool = False
+    manifests: ManifestRules = ManifestRules()
+
+    @property
+    def in_force(self) -> ManifestRules:
+        lax = ManifestRules(indexes=Indexes(platforms="none"))
+        return lax if self.disabled or not self.enabled else self.manifests
+
+
+class Catalog(Section):
+    maxentries: Count = 1000
+
+
+class Tags(Section):
+    maxtags: Count = 1000
+
+
+class RegistrySection(Section):
+    """The whole. `auth` is refused until it is understood: what it says must never be passed over."""
+
+    log: Log = Log()
+    storage: Storage = Storage()
+    auth: Mapping[str, Any] = Field(default_factory=dict)
+    http: Http = Http()
+    notifications: Notifications = Notifications()
+    health: Health = Health()
+    catalog: Catalog = Catalog()
+    tags: Tags = Tags()
+    validation: Validation = Validation()
+    redis: Idle = None
+
+    @model_validator(mode="after")
+    def _understands_auth(self) -> Self:
+        for name in self.auth:
+            raise PydanticCustomError("auth", "access by '{name}' is not supported yet", {"name": name, "key": "auth"})
+        return self
