@@ -80,7 +80,7 @@ def test_room_is_never_more_than_is_left(now: int, most: int, in_flight: int, at
 @pytest.mark.parametrize(
     ("statuses", "expected"),
     [
-        ((None, 301, 302, 308, 401, 403, 404, 408, 429, 500, 502, 503, 504, 599, 100), Blame.FAILS),
+        ((None, 301, 302, 308, 401, 403, 404, 407, 408, 429, 500, 502, 503, 504, 599, 100), Blame.FAILS),
         ((400, 405, 406, 409, 411, 413, 414, 415, 418, 422, 431), Blame.NOTHING),
         ((410,), Blame.GONE),
     ],
