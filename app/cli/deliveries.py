@@ -36,6 +36,8 @@ def _row(line: DeliveryLine) -> dict[str, object]:
 
 
 def _tells(line: DeliveryLine) -> str:
+    if not line.tells:
+        return line.maker
     shown = ", ".join(_told(told) for told in line.tells[:2])
     return shown + (f" and {len(line.tells) - 2} more" if len(line.tells) > 2 else "")
 
@@ -63,7 +65,7 @@ def _show(found: DeliveryStory) -> None:
     line = found.delivery
     print_facts([
         ("id", line.id), ("status", line.status), ("reason", line.reason), ("destination", line.destination),
-        ("rule", f"{line.rule} (text {line.rule_version})"), ("made", When(line.made_ns)),
+        ("made by", line.maker + (f" (text {line.rule_version})" if line.rule else "")), ("made", When(line.made_ns)),
         ("next attempt", When(line.next_attempt_ns) if line.next_attempt_ns is not None else None),
         ("again for", line.redelivery_of),
     ])

@@ -6,16 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from acting import DEPLOY, Stage
+from acting import ALERT, DEPLOY, Stage
+from click.testing import CliRunner
 from flask.testing import FlaskClient
 from listener import Listener, Reply
 from reading_app import client_of
 from sqlalchemy import Engine, update
 
-from app.outbound import Door
+from app.cli import main
+from app.domain.told import Notice
+from app.outbound import Door, Url
+from app.sinks.slack import Slack
 from app.store import deliveries, schema
 from app.store.engine import now_ns, writing
 from app.usecases.destinations import disable
+from app.usecases.tell_notice import tell_notice
 
 CONFIG = """\
 triggers: {web: {kind: webhook, url: "http://127.0.0.1:9/"}, never: {kind: webhook, url: "http://127.0.0.1:9/"}}
@@ -119,3 +124,17 @@ def test_people_enable_on_a_page_that_asks_first(client: FlaskClient, stage: Sta
     assert client.post(address, data={"csrf": proof[1]}).status_code == 303
     assert line(client)["state"] == "backing off"
     assert stage.deliver() == 12
+
+
+def test_a_notice_says_that_it_is_one_where_others_name_their_rule(client: FlaskClient, stage: Stage) -> None:
+    chat = Slack(stage.door, Url.parse(stage.listener.url))
+    with writing(stage.engine) as connection:
+        now = now_ns(connection)
+        tell_notice(connection, {ALERT: chat}, Notice("destination.disabled", DEPLOY, "is disabled", now, None), "so")
+    (found,) = [row.id for row in stage.deliveries() if row.destination == ALERT]
+    for page in (client.get("/deliveries").text, client.get(f"/deliveries/{found}").text):
+        assert "a notice of Tagtrail&#39;s own" in page
+    assert "What it tells" not in client.get(f"/deliveries/{found}").text
+    assert "rule web" in client.get("/deliveries").text
+    for command in (["deliveries"], ["deliveries", found]):
+        assert "a notice of Tagtrail's own" in CliRunner().invoke(main, command).output, command

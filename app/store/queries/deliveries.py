@@ -80,6 +80,11 @@ class DeliveryLine:
     last_attempt: AttemptLine | None = None
     tells: tuple[ToldLine, ...] = field(default=())
 
+    @property
+    def maker(self) -> str:
+        """The rule that made it; what Tagtrail tells of itself has none."""
+        return f"rule {self.rule}" if self.rule else "a notice of Tagtrail's own"
+
 
 @dataclass(frozen=True, slots=True)
 class DeliveryStory:
