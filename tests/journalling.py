@@ -13,7 +13,7 @@ from app.domain.registry_events import Cause
 from app.registry.bodies import Body
 from app.registry.locks import Locks, ThreadLocks
 from app.registry.notify import Fact, Listener, Silent
-from app.registry.registry import Registry
+from app.registry.registry import Registry, Target
 from app.registry.storage.factory import make_driver
 from app.registry.validation import OCI_MANIFEST
 from app.store import schema
@@ -52,7 +52,9 @@ class Place:
         for blob in (b"{}", content):
             self.push_blob(repository, blob, Silent())
         manifest = image_manifest(b"{}", [content])
-        return self.registry.put_manifest(repository, tag, OCI_MANIFEST, _body(manifest), listener or self.listener)
+        tags, digest = ([tag], None) if isinstance(tag, str) else ([], tag)
+        target = Target(repository, tags, digest)
+        return self.registry.put_manifest(target, OCI_MANIFEST, _body(manifest), listener or self.listener).descriptor
 
     def crash(self, facts: list[Fact], move: Callable[[], object] | None = None) -> None:
         """Leave an intent, and what `move` does to the storage: nobody settles it."""

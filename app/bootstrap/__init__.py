@@ -69,6 +69,7 @@ __all__ = [
     "make_sinks",
     "make_triggers",
     "policy",
+    "recorded_registry",
     "sections_to_ask",
 ]
 
@@ -231,7 +232,7 @@ def make_services(settings: Settings) -> Services:
         if ingest(engine, parcels, in_force().policy):
             bell.ring(FAN_OUT)
 
-    registry, recorder = (None, None) if settings.open_to_others else _recorded_registry(settings, bell)
+    registry, recorder = (None, None) if settings.open_to_others else recorded_registry(settings, bell)
     return Services(
         settings=settings,
         engine=engine,
@@ -261,7 +262,7 @@ def _in_force(settings: Settings) -> Callable[[], InForce]:
     return in_force
 
 
-def _recorded_registry(settings: Settings, bell: Bell) -> tuple["Registry", "Recorder"]:
+def recorded_registry(settings: Settings, bell: Bell) -> tuple["Registry", "Recorder"]:
     from app.usecases.record import Recorder
 
     registry, _locks = make_registry(settings)

@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, str] = {
     "approve": "app.cli.approve:approve",
     "reject": "app.cli.approve:reject",
     "trace": "app.cli.trace:trace",
+    "registry": "app.cli.registry:registry",
     "reconcile": "app.cli.reconcile:reconcile",
     "quarantine": "app.cli.quarantine:quarantine",
     "origin": "app.cli.origin:origin",

@@ -19,9 +19,14 @@ MOST_STARS = 4
 """In a pattern that somebody asks for: each multiplies what matching may cost."""
 
 
+def is_repository(text: str) -> bool:
+    """Whether it is a repository's name (OCI distribution-spec grammar, at most 255 characters)."""
+    return len(text) <= MAX_REPOSITORY and _REPOSITORY.fullmatch(text) is not None
+
+
 def parse_repository(text: str) -> str:
-    """`text` itself if it is a repository's name (OCI distribution-spec grammar, at most 255 characters)."""
-    if len(text) > MAX_REPOSITORY or not _REPOSITORY.fullmatch(text):
+    """`text` itself if it is a repository's name."""
+    if not is_repository(text):
         raise InvalidNameError("repository name", text)
     return text
 

@@ -27,7 +27,7 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """What happened: `kind` is manifest, blob or tag; a tag delete has no descriptor."""
+    """What happened: `kind` is manifest, blob, tag or repository; deletes of the last two have no descriptor."""
 
     action: str
     kind: str

@@ -37,10 +37,6 @@ class Blobs:
         target = self._target(repository, digest)
         return self._stored(repository, digest, target) if target else None
 
-    def find_anywhere(self, digest: Digest) -> Blob | None:
-        """What is stored under the digest, whoever holds it: `repository` is ""."""
-        return self._stored("", digest, digest) if digest.computable else None
-
     def get(self, repository: str, digest: Digest) -> Blob:
         """BLOB_UNKNOWN if `find` finds none."""
         blob = self.find(repository, digest)
@@ -59,12 +55,23 @@ class Blobs:
     def link(self, repository: str, digest: Digest, stored_as: Digest) -> None:
         links.write(self._driver, paths.layer_link(repository, digest), stored_as)
 
-    def mount(self, blob: Blob, repository: str, listener: Listener) -> None:
-        """Let `repository` hold a blob of another one, or ("") of whatever one."""
-        descriptor = blob.descriptor
-        fact = Fact("mount", "blob", repository, descriptor, from_repository=blob.repository or None)
-        with listener.writing([fact]):
-            self.link(repository, descriptor.digest, blob.stored_as)
+    def mount(self, source: str | None, repository: str, digest: Digest, listener: Listener) -> Blob | None:
+        """Let `repository` hold a blob of another one, or (None) of whichever has it. None: it is not there."""
+        found = self._of(source, digest)
+        if found is None:
+            return None
+        fact = Fact("mount", "blob", repository, found.descriptor, from_repository=source)
+        with self._locks.linking(found.stored_as):
+            if self._of(source, digest) is None:
+                return None
+            with listener.writing([fact]):
+                self.link(repository, digest, found.stored_as)
+        return found
+
+    def _of(self, source: str | None, digest: Digest) -> Blob | None:
+        if source is not None:
+            return self.find(source, digest)
+        return self._stored("", digest, digest) if digest.computable else None
 
     def delete(self, repository: str, digest: Digest, listener: Listener) -> None:
         """Take it out of the repository; the bytes stay, others may hold them. BLOB_UNKNOWN if it is not
@@ -73,9 +80,12 @@ class Blobs:
         Locked, so that of two deletes at once one finds nothing and says nothing.
         """
         with self._locks.repository(repository):
-            blob = self.get(repository, digest)
-            with listener.writing([Fact("delete", "blob", repository, blob.descriptor)]):
-                self._driver.delete(paths.layer_link(repository, digest))
+            self.unlink(self.get(repository, digest), listener)
+
+    def unlink(self, blob: Blob, listener: Listener) -> None:
+        """For who holds the repository's lock."""
+        with listener.writing([Fact("delete", "blob", blob.repository, blob.descriptor)]):
+            self._driver.delete(paths.layer_link(blob.repository, blob.descriptor.digest))
 
     def _stored(self, repository: str, digest: Digest, target: Digest) -> Blob | None:
         try:

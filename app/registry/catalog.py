@@ -3,26 +3,64 @@
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from app.domain.errors import InvalidNameError
-from app.domain.names import parse_repository
-from app.registry import paths
+from app.domain.names import is_repository
+from app.registry import links, paths
 from app.registry.storage.driver import PathNotFoundError, StorageDriver
 
 
-def repositories(driver: StorageDriver) -> Sequence[str]:
-    """The names of all repositories that ever held a manifest, in byte order."""
-    return sorted(_below(driver, paths.REPOSITORIES))
+def repositories(driver: StorageDriver, after: str = "") -> Iterator[str]:
+    """The names of all repositories that ever held a manifest and come behind `after`, in byte order.
+
+    Lists only the folders on the way to what is taken.
+    """
+    for name, children in _below(driver, "", after):
+        if _has(children, "_manifests"):
+            yield name
 
 
-def _below(driver: StorageDriver, folder: str) -> Iterator[str]:
-    """Names are folders in folders, and one may be part of another: `shop` of `shop/web`."""
-    try:
-        children = driver.list(folder)
-    except PathNotFoundError:  # nothing was ever pushed, a file of somebody else's, or one that went just now
-        return
-    if any(child.endswith("/_manifests") for child in children):
-        with suppress(InvalidNameError):
-            yield parse_repository(folder.removeprefix(f"{paths.REPOSITORIES}/"))
-    for child in children:
-        if not child.rpartition("/")[2].startswith("_"):
-            yield from _below(driver, child)
+def places(driver: StorageDriver) -> Iterator[str]:
+    """Every repository of which something is stored, be it a blob or an upload alone; the same otherwise."""
+    for name, children in _below(driver, "", ""):
+        if any(_has(children, part) for part in ("_manifests", "_layers", "_uploads")):
+            yield name
+
+
+def exists(driver: StorageDriver, repository: str) -> bool:
+    """Whether anything was ever pushed to it that is still there."""
+    return any(links.exists(driver, part) for part in _parts(repository))
+
+
+def remove(driver: StorageDriver, repository: str) -> None:
+    """Its tags, manifests, links and uploads, not the repositories below it."""
+    for part in _parts(repository):
+        with suppress(PathNotFoundError):
+            driver.delete(part)
+
+
+def _parts(repository: str) -> Sequence[str]:
+    return paths.manifests(repository), paths.layers(repository), paths.uploads(repository)
+
+
+def _has(children: Sequence[str], name: str) -> bool:
+    return any(child.endswith(f"/{name}") for child in children)
+
+
+def _below(driver: StorageDriver, folder: str, after: str) -> Iterator[tuple[str, Sequence[str]]]:
+    """Names are folders in folders, and one may be part of another: `shop`, `shop-old`, `shop/web` in this order.
+
+    All names below a folder begin with its own and a slash, so they lie side by side: sorted among its siblings by
+    that, a folder's turn comes where the first of them belongs.
+    """
+    children = _children(driver, folder)
+    names = sorted(name for child in children if not (name := child.rpartition("/")[2]).startswith("_"))
+    for turn in sorted([*names, *(f"{name}/" for name in names)]):
+        whole = f"{folder}{turn}"
+        if turn.endswith("/"):
+            if whole > after or after.startswith(whole):
+                yield from _below(driver, whole, after)
+        elif whole > after and is_repository(whole):
+            yield whole, _children(driver, f"{whole}/")
+
+
+def _children(driver: StorageDriver, folder: str) -> Sequence[str]:
+    return links.children(driver, f"{paths.REPOSITORIES}/{folder}".rstrip("/"))

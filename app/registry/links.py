@@ -1,6 +1,8 @@
 """Link files: a digest each."""
 
-from app.domain.digests import Digest
+from collections.abc import Iterator, Sequence
+
+from app.domain.digests import Digest, is_digest
 from app.domain.errors import InvalidDigestError
 from app.registry.storage.driver import PathNotFoundError, StorageDriver
 
@@ -14,6 +16,32 @@ def follow(driver: StorageDriver, path: str) -> Digest | None:
     except (PathNotFoundError, InvalidDigestError, UnicodeDecodeError):
         return None
     return digest if digest.computable else None
+
+
+def below(driver: StorageDriver, folder: str) -> Iterator[tuple[Digest, str]]:
+    """By the digest that its path says, the path of every link below a folder of them; there may be none in one."""
+    for algorithm in children(driver, folder):
+        for place in children(driver, algorithm):
+            text = ":".join(place.rsplit("/", 2)[1:])
+            if is_digest(text):
+                yield Digest.parse(text), f"{place}/link"
+
+
+def children(driver: StorageDriver, folder: str) -> Sequence[str]:
+    """Of a folder that may not be there, or go meanwhile."""
+    try:
+        return driver.list(folder)
+    except PathNotFoundError:
+        return ()
+
+
+def exists(driver: StorageDriver, path: str) -> bool:
+    """Whether there is a file or folder."""
+    try:
+        driver.stat(path)
+    except PathNotFoundError:
+        return False
+    return True
 
 
 def write(driver: StorageDriver, path: str, digest: Digest) -> None:

@@ -1,17 +1,20 @@
-"""Who may write: one at a time per repository, one at a time per upload session."""
+"""Who may write: one at a time per repository, one at a time per upload session. And when a collector may take away."""
 
 import fcntl
 import hashlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from app.domain.digests import Digest
 from app.domain.errors import TagtrailError
 
 _STRIPES = 1024
+_LINKED = "linked"
+_COLLECTION = ("collection", "")
 
 
 class BusyError(TagtrailError):
@@ -22,9 +25,23 @@ class BusyError(TagtrailError):
         self.session = session
 
 
+class CollectingError(TagtrailError):
+    """Another collection is under way."""
+
+    def __init__(self) -> None:
+        super().__init__("another collection is under way")
+
+
+Sweeping = Callable[[], AbstractContextManager[Set[str]]]
+"""Entered by a collector before it takes anything: nobody begins to refer to stored bytes meanwhile. Gives the digests
+to which somebody did since the collection began.
+"""
+
+
 class Locks(Protocol):
-    """Exclusion over every process that writes to one storage. Nothing nests: who holds one asks for no
-    other.
+    """Exclusion over every process that writes to one storage.
+
+    Who holds a repository or an upload may ask for `linking`, and for nothing else.
     """
 
     def repository(self, name: str) -> AbstractContextManager[None]:
@@ -33,6 +50,12 @@ class Locks(Protocol):
     def upload(self, session: str) -> AbstractContextManager[None]:
         """Held while a body is written, which may take hours. Does not wait: BusyError."""
 
+    def linking(self, digest: Digest) -> AbstractContextManager[None]:
+        """Held while a repository begins to refer to the bytes that are stored under `digest`. Shared."""
+
+    def collecting(self) -> AbstractContextManager[Sweeping]:
+        """Held by a collector. CollectingError if there is another."""
+
 
 class ThreadLocks:
     """For one process, i.e. for the storage in memory."""
@@ -40,6 +63,8 @@ class ThreadLocks:
     def __init__(self) -> None:
         self._held: set[tuple[str, str]] = set()
         self._changed = threading.Condition()
+        self._linking, self._sweeping = 0, False
+        self._linked: set[str] = set()
 
     @contextmanager
     def repository(self, name: str) -> Iterator[None]:
@@ -59,6 +84,42 @@ class ThreadLocks:
             self._held.add(key)
         with self._holding(key):
             yield
+
+    @contextmanager
+    def linking(self, digest: Digest) -> Iterator[None]:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._sweeping)
+            self._linking += 1
+            if _COLLECTION in self._held:
+                self._linked.add(str(digest))
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._linking -= 1
+                self._changed.notify_all()
+
+    @contextmanager
+    def collecting(self) -> Iterator[Sweeping]:
+        with self._changed:
+            if _COLLECTION in self._held:
+                raise CollectingError
+            self._held.add(_COLLECTION)
+            self._linked.clear()
+        with self._holding(_COLLECTION):
+            yield self._sweep
+
+    @contextmanager
+    def _sweep(self) -> Iterator[Set[str]]:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._linking)
+            self._sweeping = True
+        try:
+            yield self._linked
+        finally:
+            with self._changed:
+                self._sweeping = False
+                self._changed.notify_all()
 
     @contextmanager
     def _holding(self, key: tuple[str, str]) -> Iterator[None]:
@@ -105,9 +166,52 @@ class FileLocks:
         finally:
             os.close(descriptor)
 
+    @contextmanager
+    def linking(self, digest: Digest) -> Iterator[None]:
+        """The file is empty unless somebody collects."""
+        with self._linked(fcntl.LOCK_SH) as descriptor:
+            if os.fstat(descriptor).st_size:
+                os.write(descriptor, f"{digest}\n".encode())
+            yield
 
-def _opened(place: Path) -> int:
-    return os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    @contextmanager
+    def collecting(self) -> Iterator[Sweeping]:
+        descriptor = _opened(self._folder / "collection")
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise CollectingError from None
+            self._note(b"\n")
+            try:
+                yield self._sweep
+            finally:
+                self._note(b"")
+        finally:
+            os.close(descriptor)
+
+    @contextmanager
+    def _sweep(self) -> Iterator[Set[str]]:
+        with self._linked(fcntl.LOCK_EX):
+            yield set((self._folder / _LINKED).read_text().split())
+
+    def _note(self, content: bytes) -> None:
+        with self._linked(fcntl.LOCK_EX) as descriptor:
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, content)
+
+    @contextmanager
+    def _linked(self, how: int) -> Iterator[int]:
+        descriptor = _opened(self._folder / _LINKED, os.O_APPEND)
+        try:
+            fcntl.flock(descriptor, how)
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+
+def _opened(place: Path, also: int = 0) -> int:
+    return os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | also, 0o600)
 
 
 def _taken(descriptor: int, place: Path) -> bool:

@@ -57,7 +57,7 @@ class Manifests:
         ]
         with self._locks.repository(repository):
             self._require(repository, manifest)
-            with listener.writing(facts):
+            with listener.writing(facts), self._locks.linking(manifest.digest):
                 pause("registry.manifest.intent")
                 self._store(repository, manifest)
                 pause("registry.manifest.stored")
@@ -80,15 +80,19 @@ class Manifests:
         with self._locks.repository(repository):
             if not self.holds(repository, digest):
                 raise RegistryError(MANIFEST_UNKNOWN, str(digest))
-            tags = self._tags.pointing_at(repository, digest)
-            manifest = self._last_seen(repository, digest)
-            facts = [Fact("delete", "manifest", repository, manifest.descriptor)]
-            facts += [Fact("delete", "tag", repository, tag=tag) for tag in tags]
-            with listener.writing(facts):
-                self._driver.delete(paths.revision_link(repository, digest))
-                self._forget_subject(repository, manifest)
-                for tag in tags:
-                    self._tags.remove(repository, tag)
+            self.remove(repository, digest, self._tags.pointing_at(repository, digest), listener)
+
+    def remove(self, repository: str, digest: Digest, tags: Sequence[str], listener: Listener) -> int:
+        """With the `tags` that point to it; its size in bytes. For who holds the repository's lock."""
+        manifest = self._last_seen(repository, digest)
+        facts = [Fact("delete", "manifest", repository, manifest.descriptor)]
+        facts += [Fact("delete", "tag", repository, tag=tag) for tag in tags]
+        with listener.writing(facts):
+            self._driver.delete(paths.revision_link(repository, digest))
+            self._forget_subject(repository, manifest)
+            for tag in tags:
+                self._tags.remove(repository, tag)
+        return len(manifest.body)
 
     def _require(self, repository: str, manifest: Manifest) -> None:
         missing = self._missing(repository, manifest)

@@ -12,12 +12,12 @@ from app.domain.digests import Descriptor
 class Fact:
     """One thing that a request did to, or read from, a repository.
 
-    `descriptor` is missing for a tag delete; another delete has media type "" and size 0 where they are not
-    known. `references` of a manifest push or pull: config and layers, or children, in order.
+    `descriptor` is missing for the delete of a tag or repository; another delete has media type "" and size 0 where
+    they are not known. `references` of a manifest push or pull: config and layers, or children, in order.
     """
 
     action: Literal["push", "pull", "mount", "delete"]
-    kind: Literal["manifest", "blob", "tag"]
+    kind: Literal["manifest", "blob", "tag", "repository"]
     repository: str
     descriptor: Descriptor | None = None
     tag: str | None = None

@@ -23,18 +23,31 @@ from app.domain.digests import Digest
 
 ROOT = "/docker/registry/v2"
 REPOSITORIES = f"{ROOT}/repositories"
+BLOBS = f"{ROOT}/blobs"
+
+
+def blob(digest: Digest) -> str:
+    return f"{BLOBS}/{digest.algorithm}/{digest.encoded[:2]}/{digest.encoded}"
 
 
 def blob_data(digest: Digest) -> str:
-    return f"{ROOT}/blobs/{digest.algorithm}/{digest.encoded[:2]}/{digest.encoded}/data"
+    return f"{blob(digest)}/data"
+
+
+def layers(repository: str) -> str:
+    return f"{REPOSITORIES}/{repository}/_layers"
 
 
 def layer_link(repository: str, digest: Digest) -> str:
-    return f"{REPOSITORIES}/{repository}/_layers/{digest.algorithm}/{digest.encoded}/link"
+    return f"{layers(repository)}/{digest.algorithm}/{digest.encoded}/link"
 
 
 def manifests(repository: str) -> str:
     return f"{REPOSITORIES}/{repository}/_manifests"
+
+
+def uploads(repository: str) -> str:
+    return f"{REPOSITORIES}/{repository}/_uploads"
 
 
 def revision_link(repository: str, digest: Digest) -> str:
@@ -66,7 +79,7 @@ def tag_index(repository: str, name: str, digest: Digest) -> str:
 
 
 def upload(repository: str, session: str) -> str:
-    return f"{REPOSITORIES}/{repository}/_uploads/{session}"
+    return f"{uploads(repository)}/{session}"
 
 
 def upload_data(repository: str, session: str) -> str:

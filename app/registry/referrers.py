@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.domain.digests import Digest
-from app.domain.errors import InvalidDigestError
-from app.registry import paths
+from app.registry import links, paths
 from app.registry.errors import RegistryError
 from app.registry.manifests import Manifests
-from app.registry.storage.driver import PathNotFoundError, StorageDriver
+from app.registry.storage.driver import StorageDriver
 from app.registry.validation import OCI_INDEX, Manifest
 
 _MOST_BYTES = 3 * 1024 * 1024
@@ -52,7 +51,8 @@ class Referrers:
     def _of(self, repository: str, subject: Digest, after: str) -> Iterator[Manifest]:
         if not subject.computable:
             return
-        digests = {*self._linked(repository, subject), *self._under_tag(repository, subject)}
+        linked = links.below(self._driver, paths.referrers(repository, subject))
+        digests = {*(digest for digest, _ in linked), *self._under_tag(repository, subject)}
         for digest in sorted(digests, key=str):
             manifest = self._get(repository, digest) if str(digest) > after else None
             if manifest and manifest.subject == subject:
@@ -63,20 +63,6 @@ class Referrers:
             return self._manifests.get(repository, reference).manifest
         except RegistryError:
             return None
-
-    def _linked(self, repository: str, subject: Digest) -> Iterator[Digest]:
-        for algorithm in self._children(paths.referrers(repository, subject)):
-            for encoded in self._children(algorithm):
-                try:
-                    yield Digest.parse(":".join(encoded.rsplit("/", 2)[1:]))
-                except InvalidDigestError:
-                    continue
-
-    def _children(self, folder: str) -> Sequence[str]:
-        try:
-            return self._driver.list(folder)
-        except PathNotFoundError:
-            return ()
 
     def _under_tag(self, repository: str, subject: Digest) -> Sequence[Digest]:
         index = self._get(repository, f"{subject.algorithm}-{subject.encoded[:64]}")

@@ -1,14 +1,16 @@
 """The registry: what the routes of `/v2/` call."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, BinaryIO
 
 from app.domain.digests import Descriptor, Digest
 from app.registry import catalog, validation
 from app.registry.blobs import Blob, Blobs
 from app.registry.bodies import Body
-from app.registry.errors import DIGEST_INVALID, MANIFEST_TOO_LARGE, RegistryError
+from app.registry.collect import Asked, Collected, Collector, Progress
+from app.registry.errors import DIGEST_INVALID, MANIFEST_TOO_LARGE, NAME_UNKNOWN, RegistryError
 from app.registry.locks import Locks
 from app.registry.manifests import Manifests, StoredManifest
 from app.registry.notify import Fact, Listener
@@ -40,6 +42,7 @@ class Registry:
     def __init__(self, driver: StorageDriver, locks: Locks) -> None:
         """`locks` must reach every process that writes to the driver's storage."""
         self._driver = driver
+        self._locks = locks
         self._blobs = Blobs(driver, locks)
         self._tags = Tags(driver, locks)
         self._uploads = Uploads(driver, locks, self._blobs)
@@ -62,11 +65,8 @@ class Registry:
 
         Without a source, of whichever repository holds it: for who may read all of them.
         """
-        blob = self._blobs.find(source, digest) if source else self._blobs.find_anywhere(digest)
-        if blob is None:
-            return None
-        self._blobs.mount(blob, repository, listener)
-        return blob.descriptor
+        mounted = self._blobs.mount(source, repository, digest, listener)
+        return mounted.descriptor if mounted else None
 
     def start_upload(self, repository: str) -> Session:
         return self._uploads.start(repository)
@@ -126,10 +126,23 @@ class Registry:
 
     def repositories(self, after: str, count: int) -> tuple[Sequence[str], bool]:
         """At most `count` repositories behind `after` in byte order, and whether more follow."""
-        found = [name for name in catalog.repositories(self._driver) if name > after]
+        found = list(islice(catalog.repositories(self._driver, after), count + 1)) if count else []
         return found[:count], len(found) > count
 
-    def holds(self, fact: Fact) -> bool:
+    def delete_repository(self, repository: str, listener: Listener) -> None:
+        """With all its tags, manifests and links to blobs. NAME_UNKNOWN if nothing was ever pushed there."""
+        with self._locks.repository(repository):
+            if not catalog.exists(self._driver, repository):
+                raise RegistryError(NAME_UNKNOWN, repository)
+            with listener.writing([Fact("delete", "repository", repository)]):
+                catalog.remove(self._driver, repository)
+
+    def collect(self, asked: Asked, listener: Listener, progress: Progress) -> Iterator[Collected]:
+        """Take away what nothing refers to any more. CollectingError if that is under way already."""
+        rooms = (self._blobs, self._manifests, self._tags)
+        return Collector(self._driver, self._locks, rooms).collect(asked, listener, progress)
+
+    def holds(self, fact: Fact) -> bool:  # noqa: PLR0911  a case for each kind of fact
         """Whether storage shows what `fact` says was written. False for a pull, which leaves no trace."""
         match fact:
             case Fact(action="push" | "mount", kind="blob", descriptor=Descriptor(digest=digest)):
@@ -142,6 +155,8 @@ class Registry:
                 return not self._manifests.holds(fact.repository, digest)
             case Fact(action="delete", kind="tag", tag=str(tag)):
                 return self._tags.resolve(fact.repository, tag) is None
+            case Fact(action="delete", kind="repository"):
+                return not catalog.exists(self._driver, fact.repository)
         return False
 
     def _holds_manifest(self, fact: Fact, digest: Digest) -> bool:

@@ -41,6 +41,14 @@ class Tags:
     def pointing_at(self, repository: str, digest: Digest) -> Sequence[str]:
         return [tag for tag in self._names(repository) if self.resolve(repository, tag) == digest]
 
+    def all_digests(self, repository: str) -> set[Digest]:
+        """Everything that a tag points to."""
+        try:
+            names = list(self._names(repository))
+        except RegistryError:
+            return set()
+        return {digest for name in names if (digest := self.resolve(repository, name))}
+
     def delete(self, repository: str, tag: str, listener: Listener) -> None:
         """MANIFEST_UNKNOWN if there is no such tag. The manifest stays."""
         with self._locks.repository(repository):

@@ -140,7 +140,8 @@ class Uploads:
                 verifier.update(chunk)
 
     def _store(self, session: Session, descriptor: Descriptor, listener: Listener) -> None:
-        with listener.writing([Fact("push", "blob", session.repository, descriptor)]):
+        fact = Fact("push", "blob", session.repository, descriptor)
+        with listener.writing([fact]), self._locks.linking(descriptor.digest):
             self._driver.move(_data(session), paths.blob_data(descriptor.digest))
             self._blobs.link(session.repository, descriptor.digest, descriptor.digest)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.registry.locks import BusyError, FileLocks, Locks, ThreadLocks
+from app.domain.digests import Digest
+from app.registry.locks import BusyError, CollectingError, FileLocks, Locks, ThreadLocks
 
 
 @pytest.fixture(params=["threads", "files"])
@@ -122,4 +123,51 @@ def test_another_process_is_kept_out_until_it_dies(tmp_path: Path) -> None:
         there.close()
     thread.join()
     with locks.upload("one"):
+        pass
+
+
+def test_a_collector_hears_of_what_was_linked_since_it_began(locks: Locks) -> None:
+    before, since = Digest.of(b"before"), Digest.of(b"since")
+    with locks.linking(before):
+        pass
+    with locks.collecting() as sweeping:
+        with sweeping() as linked:
+            assert set(linked) == set()
+        with locks.linking(since), locks.linking(since):
+            pass
+        with sweeping() as linked:
+            assert set(linked) == {str(since)}
+    with locks.collecting() as sweeping, sweeping() as linked:
+        assert set(linked) == set()
+
+
+def test_nobody_links_while_a_collector_sweeps(locks: Locks) -> None:
+    linked = threading.Event()
+
+    def work() -> None:
+        with locks.linking(Digest.of(b"x")):
+            linked.set()
+
+    with locks.collecting() as sweeping:
+        with sweeping():
+            thread = in_a_thread(work)
+            assert not linked.wait(0.1)
+        thread.join()
+        with locks.linking(Digest.of(b"y")):
+            entered = threading.Event()
+
+            def sweep() -> None:
+                with sweeping():
+                    entered.set()
+
+            thread = in_a_thread(sweep)
+            assert not entered.wait(0.1)
+        thread.join()
+    assert entered.is_set()
+
+
+def test_one_collects_at_a_time(locks: Locks) -> None:
+    with locks.collecting(), pytest.raises(CollectingError), locks.collecting():
+        pass
+    with locks.collecting():
         pass

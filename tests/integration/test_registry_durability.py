@@ -12,7 +12,7 @@ from app.domain.digests import Digest
 from app.registry.bodies import Body
 from app.registry.locks import FileLocks
 from app.registry.notify import Silent
-from app.registry.registry import Registry
+from app.registry.registry import Registry, Target
 from app.registry.storage.factory import make_driver
 from app.registry.validation import OCI_MANIFEST
 
@@ -73,8 +73,8 @@ def push(registry: Registry, content: bytes, repository: str = "shop/web") -> No
     registry.push_blob(repository, Digest.of(content), stream(content), Silent())
 
 
-def put(registry: Registry, manifest: bytes, reference: str | Digest) -> None:
-    registry.put_manifest("shop/web", reference, OCI_MANIFEST, stream(manifest), Silent())
+def put(registry: Registry, manifest: bytes, reference: str) -> None:
+    registry.put_manifest(Target("shop/web", [reference]), OCI_MANIFEST, stream(manifest), Silent())
 
 
 def test_blobs_and_manifests_are_on_disk(registry: Registry, disk: Disk, root: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from app.registry.bodies import Body
 from app.registry.errors import RegistryError
 from app.registry.locks import FileLocks, Locks, ThreadLocks
 from app.registry.notify import Fact, Silent
-from app.registry.registry import Registry
+from app.registry.registry import Registry, Target
 from app.registry.storage.driver import StorageError
 from app.registry.storage.factory import make_driver
 from app.registry.validation import OCI_MANIFEST
@@ -89,7 +89,7 @@ def test_where_a_manifest_push_can_be_held(registry: Registry, monkeypatch: pyte
         seen.append((name, stored, registry.holds(pushed(content, "v1")), bool(listener.now)))
 
     monkeypatch.setattr(manifests, "pause", look)
-    registry.put_manifest("shop/web", "v1", OCI_MANIFEST, body(content), listener)
+    registry.put_manifest(Target("shop/web", ["v1"]), OCI_MANIFEST, body(content), listener)
     assert seen == [
         ("registry.manifest.intent", False, False, True),
         ("registry.manifest.stored", True, False, True),
@@ -99,10 +99,10 @@ def test_where_a_manifest_push_can_be_held(registry: Registry, monkeypatch: pyte
 
 def test_what_can_not_be_announced_does_not_happen(registry: Registry) -> None:
     content, other = manifest(1), Digest.of(b"other")
-    registry.put_manifest("shop/web", "v1", OCI_MANIFEST, body(content), Silent())
+    registry.put_manifest(Target("shop/web", ["v1"]), OCI_MANIFEST, body(content), Silent())
     refusing = Unwilling()
     for write in (
-        lambda: registry.put_manifest("shop/web", "v2", OCI_MANIFEST, body(content), refusing),
+        lambda: registry.put_manifest(Target("shop/web", ["v2"]), OCI_MANIFEST, body(content), refusing),
         lambda: registry.delete_manifest("shop/web", Digest.of(content), refusing),
         lambda: registry.delete_tag("shop/web", "v1", refusing),
         lambda: registry.delete_blob("shop/web", BLOB.digest, refusing),
@@ -121,7 +121,7 @@ def test_what_can_not_be_announced_does_not_happen(registry: Registry) -> None:
 def test_what_storage_shows(registry: Registry) -> None:
     old, new = manifest(1), manifest(2)
     for content in (old, new):
-        registry.put_manifest("shop/web", "v1", OCI_MANIFEST, body(content), Silent())
+        registry.put_manifest(Target("shop/web", ["v1"]), OCI_MANIFEST, body(content), Silent())
     assert registry.holds(pushed(old, None))
     assert registry.holds(pushed(new, "v1"))
     assert not registry.holds(pushed(old, "v1"))
@@ -151,7 +151,7 @@ def test_writes_of_a_repository_are_announced_in_the_order_they_happen(registry:
                     continue
             else:
                 content = manifest(chance.randrange(1000))
-                registry.put_manifest("shop/web", "v1", OCI_MANIFEST, body(content), listener)
+                registry.put_manifest(Target("shop/web", ["v1"]), OCI_MANIFEST, body(content), listener)
 
     with ThreadPoolExecutor(6) as threads:
         list(threads.map(work, range(6)))
@@ -185,7 +185,7 @@ def test_a_push_that_storage_refuses_ends_its_writing_with_the_error(tmp_path: P
     tags.mkdir()
     (tags / "tags").write_bytes(b"a file where a folder must be")
     with pytest.raises(StorageError):
-        registry.put_manifest("shop/web", "v1", OCI_MANIFEST, body(manifest(1)), listener)
+        registry.put_manifest(Target("shop/web", ["v1"]), OCI_MANIFEST, body(manifest(1)), listener)
     assert listener.now
     assert not listener.done
     assert not registry.holds(listener.now[0])

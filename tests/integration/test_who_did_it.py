@@ -3,6 +3,7 @@
 One that is not in the tables has no decision yet, and the test fails; so does one that is in the wrong table.
 """
 
+import io
 import json
 import os
 import pwd
@@ -17,15 +18,23 @@ import pytest
 from builders import A, B, add_delivery, an_event, envelope, moment, take_in
 from click.testing import CliRunner
 from flask.testing import FlaskClient
+from images import an_image
 from listener import Heard, Listener, Reply
 from reading_app import client_of
 from sqlalchemy import Engine, insert, select
 
+from app.bootstrap import recorded_registry
 from app.cli import COMMANDS, main
 from app.domain.access import EVERYTHING, Role
 from app.domain.deliveries import Status
 from app.domain.digests import Digest
 from app.envelopes import Received
+from app.queue.jobs import SilentBell
+from app.registry.bodies import Body
+from app.registry.notify import Silent
+from app.registry.registry import Target
+from app.registry.validation import OCI_MANIFEST
+from app.settings.load import load
 from app.store import quarantine, rule_texts, schema
 from app.store.engine import reading, writing
 from app.store.migrate import downgrade
@@ -50,6 +59,8 @@ class Act:
 ACTS: Mapping[str, Act] = {
     "redeliver": Act("msg_1", "delivery.redeliver"),
     "drop": Act("msg_3 --reason so", "delivery.drop"),
+    "registry gc": Act("", "registry.gc"),
+    "registry delete": Act("shop/own:v1", "registry.delete"),
     "reconcile": Act("prod", "origin.reconcile"),
     "quarantine retry": Act("KEPT", "quarantine.retry"),
     "origin add": Act("fresh --registry fresh.example", "origin.add"),
@@ -105,7 +116,7 @@ LOOKS: Mapping[str, str] = {
 }
 DRY = (
     "redeliver --failed --since 2026-01-01 --dry-run", "reconcile prod --dry-run", "archive cut --dry-run",
-    "audit rebuild --dry-run",
+    "audit rebuild --dry-run", "registry delete shop/own --dry-run", "registry gc --grace 0s --dry-run",
 )  # fmt: skip
 """What changes something otherwise."""
 RUNS = {"up", "demo", "web", "worker", "relay"}
@@ -152,13 +163,27 @@ class House:
             }
 
     def files(self) -> dict[str, bytes]:
-        return {str(path): path.read_bytes() for path in (self.folder / "data").rglob("*") if path.is_file()}
+        """But locks: who looks may wait for who changes."""
+        data = self.folder / "data"
+        kept = (path for path in data.rglob("*") if path.is_file() and path.parent != data / "locks")
+        return {str(path): path.read_bytes() for path in kept}
 
     def log(self) -> list[tuple[str, str]]:
         """(who, what) of every action."""
         with reading(self.engine) as connection:
             query = select(schema.actions.c.actor, schema.actions.c.verb).order_by(schema.actions.c.seq)
             return [tuple(row) for row in connection.execute(query)]
+
+
+def push_own(house: House) -> None:
+    """An image in Tagtrail's own registry."""
+    house.run("migrate")  # makes the journal, too
+    image = an_image(house.folder / "image", 1)
+    stored, _ = recorded_registry(load(acting=False), SilentBell())
+    for digest, content in image.blobs.items():
+        stored.push_blob("shop/own", digest, Body(io.BytesIO(content), len(content)), Silent())
+    body = Body(io.BytesIO(image.manifest), len(image.manifest))
+    stored.put_manifest(Target("shop/own", ["v1"]), OCI_MANIFEST, body, Silent())
 
 
 def registry(heard: Heard) -> Reply:
@@ -218,6 +243,8 @@ def prepared(house: House, name: str, monkeypatch: pytest.MonkeyPatch) -> House:
         house.run("archive cut")
     if name == "resume":
         house.run("pause everything")
+    if name.startswith("registry"):
+        push_own(house)
     if name == "audit rebuild":
         with writing(house.engine) as connection:
             connection.execute(schema.tags.update().values(digest=str(Digest.of(b"forged"))))
@@ -253,6 +280,8 @@ def test_who_only_looks_changes_nothing(house: House, called: str) -> None:
     house.run("audit checkpoint --out signed.jsonl")
     if called.startswith("audit verify-checkpoint"):
         called += f"signed.jsonl --public {house.run('audit key').strip()}"
+    if called.startswith("registry"):
+        push_own(house)
     before = house.rows(), house.files()
     house.run(called)
     assert (house.rows(), house.files()) == before

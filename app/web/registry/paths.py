@@ -7,13 +7,13 @@ from typing import Literal
 
 from app.domain.names import parse_repository
 
-Kind = Literal["catalog", "manifest", "blob", "uploads", "upload", "tags", "referrers"]
+Kind = Literal["catalog", "manifest", "blob", "uploads", "upload", "tags", "referrers", "repository"]
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`reference` is a tag, a digest or an upload's identifier, not yet parsed; empty for `uploads` and
-    `tags`. `catalog` has no repository either.
+    """`reference` is a tag, a digest or an upload's identifier, not yet parsed; empty for `uploads`,
+    `tags` and `repository`, an extension of ours. `catalog` has no repository either.
     """
 
     kind: Kind
@@ -29,6 +29,8 @@ def parse(path: str) -> Route | None:
             return Route("catalog", "")
         case [*name, "tags", "list"]:
             kind, reference = "tags", ""
+        case [*name, "_tagtrail", "repository"]:
+            kind, reference = "repository", ""
         case [*name, "blobs", "uploads"] | [*name, "blobs", "uploads", ""]:
             kind, reference = "uploads", ""
         case [*name, "blobs", "uploads", reference]:

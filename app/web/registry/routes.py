@@ -21,8 +21,8 @@ from app.web.registry.blobs import (
     get_upload,
     start_upload,
 )
-from app.web.registry.lists import list_referrers, list_repositories, list_tags
 from app.web.registry.manifests import delete_manifest, get_manifest, put_manifest
+from app.web.registry.repositories import delete_repository, list_referrers, list_repositories, list_tags
 
 _VERSION = {"Docker-Distribution-Api-Version": "registry/2.0"}
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -84,6 +84,7 @@ _HANDLERS: Mapping[paths.Kind, Mapping[str, _Handler]] = {
     },
     "tags": {"GET": list_tags, "HEAD": list_tags},
     "referrers": {"GET": list_referrers, "HEAD": list_referrers},
+    "repository": {"DELETE": delete_repository},
 }
 
 

@@ -1,4 +1,4 @@
-"""Lists: tags, what refers to a manifest, repositories."""
+"""Repositories: what is in them, which there are, and an end to one."""
 
 from flask import Response, json, request
 
@@ -34,3 +34,9 @@ def list_repositories(call: Call) -> Response:
     count = min(parsing.page_size(request.args.get("n", "100")) or 0, 1000)
     names, more = call.registry.repositories(request.args.get("last", ""), count)
     return page({"repositories": list(names)}, {"last": names[-1], "n": str(count)} if more and names else None)
+
+
+def delete_repository(call: Call) -> Response:
+    """An extension of ours: no specification has it."""
+    call.registry.delete_repository(call.repository, call.listener)
+    return Answer(status=202)

@@ -1,0 +1,128 @@
+"""`tagtrail registry`: what our own registry stores."""
+
+import socket
+import uuid
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from datetime import timedelta
+
+import click
+
+from app.bootstrap import recorded_registry
+from app.cli.asking import as_json, asking
+from app.cli.context import Context, pass_context
+from app.cli.progress import Progress
+from app.cli.tables import print_json, print_table, with_progress
+from app.domain.names import Reference
+from app.domain.registry_events import Cause
+from app.domain.times import SECOND_NS, parse_duration
+from app.queue.jobs import SilentBell
+from app.registry.collect import Asked, Collected
+from app.registry.errors import RegistryError
+from app.registry.notify import Listener
+from app.registry.registry import Registry
+from app.settings.operator import operator
+from app.store.actions import Action
+from app.usecases.note_action import note_action
+
+
+@click.group()
+def registry() -> None:
+    """Delete from Tagtrail's own registry, and take away what nothing refers to any more."""
+
+
+def _age(_context: click.Context, _option: click.Parameter, text: str) -> timedelta:
+    try:
+        return timedelta(seconds=parse_duration(text) / SECOND_NS)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+@registry.command()
+@click.option("--dry-run", is_flag=True, help="Say what would go, and take nothing.")
+@click.option("--untagged", is_flag=True, help="Manifests too that no tag leads to, nor an index, nor their subject.")
+@click.option("--grace", default="24h", show_default=True, callback=_age, help="What is younger stays.")
+@as_json
+@pass_context
+def gc(context: Context, dry_run: bool, untagged: bool, grace: timedelta, as_json: bool) -> None:
+    """Take away what nothing refers to any more, while the registry is in use.
+
+    Links to blobs that no manifest of their repository names, and content to which no repository links.
+    """
+    stored, listener = _opened(context)
+    with closing(Progress()) as progress:
+        taken = list(with_progress(stored.collect(Asked(untagged, grace, dry_run), listener, progress)))
+    if not dry_run:
+        done = {"taken": len(taken), "bytes": _freed(taken)}
+        note_action(context.engine, Action(operator(), "registry.gc", "registry", done))
+    if as_json:
+        print_json(taken)
+        return
+    print_table([_row(one) for one in taken])
+    verb = "would be" if dry_run else "were"
+    click.echo(f"{len(taken)} things {verb} taken away, {_freed(taken)} bytes", err=True)
+
+
+@registry.command()
+@click.argument("reference")
+@click.option("--dry-run", is_flag=True, help="Say what would go, and delete nothing.")
+@click.option("--yes", is_flag=True, help="Don't ask before a whole repository goes.")
+@pass_context
+def delete(context: Context, reference: str, dry_run: bool, yes: bool) -> None:
+    """Delete REPOSITORY:TAG, REPOSITORY@DIGEST with its tags, or all of REPOSITORY.
+
+    The space is freed by: tagtrail registry gc
+    """
+    named = Reference.parse(reference)
+    stored, listener = _opened(context)
+    try:
+        _require(stored, named)
+        if dry_run:
+            click.echo(f"{reference} would be deleted")
+            return
+        if named.tag is None and named.digest is None and not yes:
+            click.confirm(f"Delete {named.repository} with all its tags?", abort=True)
+        _delete(stored, named, listener)
+    except RegistryError as error:
+        raise click.ClickException(f"{reference}: {error.code.message}") from None
+    note_action(context.engine, Action(operator(), "registry.delete", reference))
+    click.echo(f"{reference} is deleted")
+
+
+def _opened(context: Context) -> tuple[Registry, Listener]:
+    """What is stored, and who writes to the journal what happens to it."""
+    with asking(context):
+        pass  # there is somewhere to keep the journal
+    settings = context.settings
+    if settings.registry.storage.inmemory is not None:
+        raise click.ClickException("what is stored in memory is only seen by the process that serves it")
+    stored, recorder = recorded_registry(settings, SilentBell())
+    cause = Cause(
+        request_id=str(uuid.uuid4()), addr="", host="", method="DELETE", user_agent="tagtrail registry", base_url="",
+        node=socket.gethostname(), instance=str(uuid.uuid4()),
+    )  # fmt: skip
+    return stored, recorder.listener(cause)
+
+
+def _require(stored: Registry, named: Reference) -> None:
+    if named.tag is None and named.digest is None:
+        stored.tags(named.repository, "", 0)
+    else:
+        stored.manifest(named.repository, named.digest or named.tag or "")
+
+
+def _delete(stored: Registry, named: Reference, listener: Listener) -> None:
+    if named.digest is not None:
+        stored.delete_manifest(named.repository, named.digest, listener)
+    elif named.tag is not None:
+        stored.delete_tag(named.repository, named.tag, listener)
+    else:
+        stored.delete_repository(named.repository, listener)
+
+
+def _freed(taken: Sequence[Collected]) -> int:
+    return sum(one.size for one in taken)
+
+
+def _row(one: Collected) -> Mapping[str, object]:
+    return {"what": one.kind, "repository": one.repository, "digest": one.digest or None, "bytes": one.size or None}
