@@ -19,7 +19,7 @@ from app.domain.cuts import CUT, RESTORED, Cut, Runs
 from app.domain.errors import TagtrailError
 from app.store import actions, head, retention
 from app.store.actions import Action
-from app.store.engine import Connection, Engine, now_ns, reading, writing
+from app.store.engine import Connection, Engine, alone, now_ns, reading, writing
 from app.store.retention import Due
 
 MOST_AT_ONCE = 10_000
@@ -49,14 +49,18 @@ def due(engine: Engine, keeping: Keeping) -> int:
 def cut(engine: Engine, keeping: Keeping, actor: str) -> list[Cut]:
     """Take out all that has stayed long enough by now, a file at a time.
 
-    Raises UnavailableError, OSError, ArchiveError: nothing is lost.
+    One at a time writes into a folder: two that took the same rows, but for one, would write another file of the same
+    name. Who cuts from another machine, into another folder, meets rows that went away. Raises UnavailableError,
+    OSError, ArchiveError: nothing is lost.
     """
-    with reading(engine) as connection:
-        all_due = _all_due(connection, keeping)
-    made: list[Cut] = []
-    for one in all_due:
-        while (taken := _cut_once(engine, keeping, one, actor)) is not None:
-            made.append(taken)
+    keeping.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with alone(keeping.folder / ".turn"):
+        with reading(engine) as connection:
+            all_due = _all_due(connection, keeping)
+        made: list[Cut] = []
+        for one in all_due:
+            while (taken := _cut_once(engine, keeping, one, actor)) is not None:
+                made.append(taken)
     return made
 
 
@@ -88,7 +92,6 @@ def _put_back(connection: Connection) -> Runs:
 
 def _write(place: Path, lines: list[bytes]) -> str:
     """The file, whole and on disk before a row goes; the SHA-256 of its bytes, in hex."""
-    place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     content = gzip.compress(b"".join(lines), mtime=0)
     partial = place.with_name(f".{place.name}.{os.getpid()}")
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -1,6 +1,12 @@
 """What no history needs goes into files after a time, and the chain still holds (issue 3, item 7)."""
 
 import gzip
+import hashlib
+import os
+import subprocess
+import sys
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -252,6 +258,54 @@ def test_a_signed_cut_is_no_finding_and_nothing_else_may_be_missing(told: Engine
     assert "events" in found
     assert "7" in found
     assert "removed" in found
+
+
+def test_cuts_at_once_take_each_row_once(
+    told: Engine, keeping: Keeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second begins while the first has written its file, and one more row is due by then."""
+    write, began, made = retain._write, threading.Event(), []
+
+    def slow(place: Path, lines: list[bytes]) -> str:
+        began.set()
+        time.sleep(0.2)
+        return write(place, lines)
+
+    monkeypatch.setattr(retain, "_write", slow)
+
+    def cut() -> None:
+        made.extend(retain.cut(told, keeping, "os:ann"))
+
+    threads = [threading.Thread(target=cut) for _ in range(3)]
+    threads[0].start()
+    assert began.wait(5)
+    for one in threads[1:]:
+        one.start()
+    for one in threads:
+        one.join(10)
+    assert sorted(seq for one in made for seq in one.seqs) == [2, 3, 5]
+    assert findings(told, KEY) == []
+    for one in made:
+        assert hashlib.sha256((keeping.folder / one.archive).read_bytes()).hexdigest() == one.sha256
+
+
+def test_commands_that_cut_at_once_take_each_row_once(database_url: str, engine: Engine, tmp_path: Path) -> None:
+    take_in(engine, *[an_event(second=number, action="pull") for number in range(300)])
+    (tmp_path / "tagtrail.yml").write_text("keep: {pull: 1d}\n")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("TAGTRAIL_", "REDIS_"))}
+    environment |= {"DATABASE_URL": database_url, "TAGTRAIL_DATA": str(tmp_path / "data")}
+    command = [sys.executable, "-P", "-m", "app"]
+    subprocess.run([*command, "audit", "key"], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    cuts = [
+        subprocess.Popen([*command, "archive", "cut"], cwd=tmp_path, env=environment, stdout=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    told = sorted(one.communicate(timeout=60)[0].decode() for one in cuts)
+    assert [one.returncode for one in cuts] == [0, 0]
+    assert told[0] == ""
+    assert told[1].endswith("events-1-300.jsonl.gz: 300 events\n")
+    done = subprocess.run([*command, "audit", "verify"], cwd=tmp_path, env=environment, check=False)
+    assert done.returncode == 0
 
 
 def test_a_cut_that_somebody_widened_is_found(told: Engine, keeping: Keeping) -> None:
