@@ -1,6 +1,7 @@
 """`tagtrail audit`: whether what was written down is still what it was."""
 
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from app.cli.tables import When, print_json
 from app.domain.checkpoints import Checkpoint, PublicKey, read_checkpoints, without_repeats
 from app.domain.plain import plain
 from app.settings import ConfigurationError
-from app.settings.keys import signing_key
+from app.settings.keys import signing_key, trusted_keys
 from app.settings.operator import operator
 from app.store.queries import actions as queries
 from app.store.queries.actions import ActionFilter, ActionLine
@@ -54,11 +55,14 @@ def audit() -> None:
 @audit.command()
 @click.option("--since-seq", type=click.IntRange(0), metavar="N", help="Take what came up to this seq for true.")
 @click.option("--checkpoint", "files", multiple=True, type=FILE, help="What was signed earlier; may be given often.")
-@click.option("--public", type=PUBLIC_KEY, help="Whose signatures count: a key or its file.  [default: of DATA]")
+@click.option(
+    "--public", multiple=True, type=PUBLIC_KEY,
+    help="Whose signatures count: a key or its file; may be given often.  [default: of DATA, and audit.keys]",
+)
 @as_json
 @pass_context
 def verify(
-    context: Context, since_seq: int | None, files: tuple[Path, ...], public: PublicKey | None, as_json: bool
+    context: Context, since_seq: int | None, files: tuple[Path, ...], public: tuple[PublicKey, ...], as_json: bool
 ) -> None:
     """Walk the chain, fold history again, and name the first row that was changed, removed or added.
 
@@ -66,10 +70,10 @@ def verify(
     """
     with asking(context):
         pass  # there is a database to ask
-    keys = _keys(context, public)
+    keys = public or trusted_keys(context.settings)
     if files and not keys:
         signing_key(context.settings)  # says how to make one
-    signed = _read(files, keys[0]) if files else []
+    signed = _read(files, keys) if files else []
     with closing(Progress()) as progress:
         verdict = verify_all(context.engine, progress, since_seq, Trust(signed, keys))
     if as_json:
@@ -79,15 +83,9 @@ def verify(
     sys.exit(bool(verdict.findings))
 
 
-def _keys(context: Context, public: PublicKey | None) -> list[PublicKey]:
-    if public is not None:
-        return [public]
-    return [signing_key(context.settings).public] if context.settings.checkpoint_key.exists() else []
-
-
-def _read(files: tuple[Path, ...], key: PublicKey) -> list[Checkpoint]:
+def _read(files: Sequence[Path], keys: Sequence[PublicKey]) -> list[Checkpoint]:
     return without_repeats(
-        checkpoint for file in files for checkpoint in read_checkpoints(file.read_text(encoding="utf-8"), key)
+        checkpoint for file in files for checkpoint in read_checkpoints(file.read_text(encoding="utf-8"), *keys)
     )
 
 
@@ -138,14 +136,18 @@ def checkpoint(context: Context, out: Path | None) -> None:
 
 @audit.command("verify-checkpoint")
 @click.argument("file", type=FILE)
-@click.option("--public", required=True, type=PUBLIC_KEY, help="Whose signatures count: a key or its file.")
-def verify_checkpoint(file: Path, public: PublicKey) -> None:
+@click.option(
+    "--public", required=True, multiple=True, type=PUBLIC_KEY,
+    help="Whose signatures count: a key or its file; may be given often.",
+)
+def verify_checkpoint(file: Path, public: tuple[PublicKey, ...]) -> None:
     """Check the signatures in FILE and that the chain only ever grew; asks no database."""
-    found = read_checkpoints(file.read_text(encoding="utf-8"), public)
+    found = read_checkpoints(file.read_text(encoding="utf-8"), *public)
     if not found:
         raise ConfigurationError(f"{file}: there is no checkpoint in it")
     last = found[-1]
-    click.echo(f"{len(found)} checkpoints are signed with the key {public.id}; the last: seq {last.seq} at {last.time}")
+    names = " or ".join(key.id for key in public)
+    click.echo(f"{len(found)} checkpoints are signed with the key {names}; the last: seq {last.seq} at {last.time}")
 
 
 @audit.command()

@@ -13,7 +13,7 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -155,26 +155,26 @@ def _signature(said: dict[str, Any]) -> bytes:
         raise ValueError("its signature is not base64") from None
 
 
-def read_checkpoints(text: str, key: PublicKey) -> list[Checkpoint]:
-    """The checkpoints of a file, all signed with `key`. Raise InvalidCheckpointError for the first that is not.
+def read_checkpoints(text: str, *keys: PublicKey) -> list[Checkpoint]:
+    """The checkpoints of a file, each signed with one of `keys`.
 
-    Along the lines the chain only grows: two words on one seq that differ, or a step back, say that it was cut.
+    Raise InvalidCheckpointError for the first that is not. Along the lines the chain only grows: two words on one seq that differ, or a step back, say that it was cut.
     """
     found: list[Checkpoint] = []
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
-            found.append(_read(number, line, key))
+            found.append(_read(number, line, keys))
             _check_order(number, found[-2:])
     return found
 
 
-def _read(number: int, line: str, key: PublicKey) -> Checkpoint:
+def _read(number: int, line: str, keys: Sequence[PublicKey]) -> Checkpoint:
     try:
         checkpoint = Checkpoint.parse(line)
     except ValueError as error:
         raise InvalidCheckpointError(number, str(error)) from None
-    if not key.has_signed(checkpoint):
-        raise InvalidCheckpointError(number, f"it is not signed with the key {key.id}")
+    if not any(key.has_signed(checkpoint) for key in keys):
+        raise InvalidCheckpointError(number, f"it is not signed with the key {' or '.join(key.id for key in keys)}")
     return checkpoint
 
 

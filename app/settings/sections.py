@@ -136,7 +136,10 @@ class CheckpointsSection(Section):
 
 
 class AuditSection(Section):
+    """`keys`: the public halves of earlier keys, whose signatures still count."""
+
     checkpoints: CheckpointsSection | None = None
+    keys: tuple[Annotated[str, Field(pattern=r"^ed25519:[A-Za-z0-9+/]{43}=$")], ...] = ()
 
 
 KEPT: Mapping[str, int | None] = {"pull": parse_duration("90d")}

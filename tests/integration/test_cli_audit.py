@@ -129,6 +129,25 @@ def test_checkpoints_are_checked_without_a_database(
     assert "not a key" in run("audit", "verify-checkpoint", "kept.jsonl", "--public", "x", status=2).stderr
 
 
+def test_what_an_earlier_key_signed_counts_as_long_as_it_is_listed(engine: Engine, data: Path) -> None:
+    take_in(engine, an_event(action="pull"), an_event(second=3, digest=B))
+    earlier = run("audit", "key").stdout.strip()
+    run("audit", "checkpoint", "--out", "kept.jsonl")
+    run("archive", "cut")
+    (data / "checkpoint.key").unlink()
+    later = run("audit", "key").stdout.strip()
+    assert run("audit", "verify", status=1).stdout == "FOUND  events 1: removed\n"
+    both = ("--public", later, "--public", earlier)
+    assert "is whole" in run("audit", "verify", *both, "--checkpoint", "kept.jsonl").stdout
+    run("audit", "checkpoint", "--out", "kept.jsonl")
+    assert "2 checkpoints are signed" in run("audit", "verify-checkpoint", "kept.jsonl", *both).stdout
+    Path("tagtrail.yml").write_text(f"audit: {{keys: ['{earlier}']}}\n")
+    told = run("audit", "verify", "--checkpoint", "kept.jsonl").stdout
+    assert "It agrees with 2 checkpoints" in told
+    Path("tagtrail.yml").write_text("audit: {keys: ['ed25519:abc']}\n")
+    assert "audit.keys.0" in run("audit", "verify", status=1).stderr
+
+
 def test_without_a_key_or_anything_to_sign_nothing_is_signed(engine: Engine, data: Path) -> None:
     assert "make one with: tagtrail audit key" in run("audit", "checkpoint", status=1).stderr
     data.mkdir()

@@ -72,6 +72,13 @@ def test_somebody_elses_key_is_not_enough() -> None:
         read_checkpoints(line, KEY.public)
 
 
+def test_a_file_goes_on_under_another_key() -> None:
+    earlier = SigningKey.generate()
+    lines = [earlier.sign(3, CHAIN, NOON).line, KEY.sign(9, CHAIN, NOON).line]
+    found = read_checkpoints("\n".join(lines), KEY.public, earlier.public)
+    assert [one.key for one in found] == [earlier.public.id, KEY.public.id]
+
+
 @pytest.mark.parametrize(("seq", "chain"), [(2, CHAIN), (3, bytes(32))])
 def test_a_chain_that_went_back_or_became_another_is_told(seq: int, chain: bytes) -> None:
     lines = [KEY.sign(3, CHAIN, NOON).line, KEY.sign(seq, chain, NOON).line]
