@@ -130,6 +130,8 @@ def test_what_was_asked_belongs_to_its_push(stage: Stage) -> None:
     make_redeploys(stage.engine, stage.fan)
     assert {row.trace_id for row in stage.deliveries()} == {trace.trace_id}, "what is sent again, too"
     (longer,) = found(stage, pushed)
+    again = next(row for row in stage.deliveries() if row.cause == "manual")
+    assert found(stage, again.id) == (longer,)
     assert [step.kind for step in longer.steps].count("made") == kinds(trace).count("made") + 1
 
 

@@ -14,6 +14,7 @@ from app.domain.digests import is_digest
 from app.domain.origins import ASKING
 from app.domain.text import storable
 from app.domain.traces import Step, Trace, in_line, root, trace_id
+from app.store import actions
 from app.store.queries import deliveries as delivery_queries
 from app.store.queries import events as event_queries
 from app.store.queries import trace_steps as steps
@@ -73,9 +74,13 @@ def _roots(connection: Connection, scope: AccessScope, asked: str) -> Collection
 
 
 def _told_by(connection: Connection, scope: AccessScope, identity: str) -> list[str]:
-    """What a delivery tells; of one that is about another delivery, what that one tells."""
+    """What a delivery tells; of one that is about another delivery, what that one tells.
+
+    A redeploy's tells of the change that its digest is known from.
+    """
     story = delivery_queries.one(connection, scope, identity)
     told = [] if story is None else [line.subject for line in story.delivery.tells]
+    told += [actions.get(connection, int(one[9:])).detail["change_id"] for one in told if one.startswith("redeploy:")]
     about = [subject.split(":")[1] for subject in told if subject.startswith(("delivery:", "approval:"))]
     return [*told, *(subject for one in about if one != identity for subject in _told_by(connection, scope, one))]
 
