@@ -19,14 +19,19 @@ from app.registry.locks import FileLocks
 from app.registry.notify import Listener, Silent
 from app.registry.registry import Registry
 from app.registry.storage.factory import make_driver
+from app.web.registry.manner import Manner
 from app.web.registry.routes import blueprint
 
+_OPEN_HANDED = Manner()
 
-def an_app(registry: Registry, listener_for: Callable[[Request], Listener] = lambda _: Silent()) -> Flask:
+
+def an_app(
+    registry: Registry, listener_for: Callable[[Request], Listener] = lambda _: Silent(), manner: Manner = _OPEN_HANDED
+) -> Flask:
     app = Flask("registry")
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    app.register_blueprint(blueprint(registry, listener_for))
+    app.register_blueprint(blueprint(registry, listener_for, manner))
     return app
 
 

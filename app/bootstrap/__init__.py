@@ -1,10 +1,7 @@
 """From settings to working parts: the only place where things are put together. Each role imports only its own."""
 
 import logging
-import os
-import socket
 import sys
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -21,10 +18,11 @@ from app.bootstrap.acting import (
     make_triggers,
 )
 from app.bootstrap.addresses import url_of
+from app.bootstrap.registry import INSTANCE, Served, journal_engine, make_registry, recorded_registry, serve_registry
 from app.bootstrap.reloading import Watched
 from app.domain.errors import TagtrailError
 from app.domain.rules import PULLED
-from app.queue.jobs import FAN_OUT, Bell, Lane, SilentBell
+from app.queue.jobs import FAN_OUT, Bell, SilentBell
 from app.settings import ConfigurationError, Settings
 from app.settings.origins_folder import LOCAL
 from app.store.engine import Engine, alone, make_engine
@@ -33,13 +31,10 @@ from app.usecases.ingest import Parcel, Policy, ingest
 
 if TYPE_CHECKING:
     from app.outbound import Door
-    from app.registry.locks import Locks
-    from app.registry.registry import Registry
     from app.remote.client import RemoteRegistry
     from app.remote.credentials import Credentials
     from app.settings.asked import AskedRegistry
     from app.usecases.checkpoint import Export
-    from app.usecases.record import Recorder
     from app.usecases.retain import Keeping
 
 
@@ -73,10 +68,6 @@ __all__ = [
     "sections_to_ask",
 ]
 
-INSTANCE = "TAGTRAIL_INSTANCE"
-"""Names this start of our registry in its events (`source.instanceID`): one for all processes that serve it."""
-
-
 def configure_logging(role: str) -> None:
     """One line an event on stderr. The libraries' own chatter starts at WARNING."""
     logging.basicConfig(
@@ -105,10 +96,6 @@ def policy(settings: Settings) -> Policy:
 
 def audit_engine(settings: Settings) -> Engine:
     return make_engine(settings.database_url)
-
-
-def journal_engine(settings: Settings) -> Engine:
-    return make_engine(settings.journal_url)
 
 
 def make_export(settings: Settings) -> "Export | None":
@@ -181,19 +168,6 @@ def _credentials(settings: Settings, name: str, section: "AskedRegistry") -> "Cr
     return lambda: login
 
 
-def make_registry(settings: Settings) -> tuple["Registry", "Locks"]:
-    from app.registry.locks import FileLocks, ThreadLocks
-    from app.registry.registry import Registry
-    from app.registry.storage.factory import make_driver
-
-    if settings.registry.storage.inmemory is not None:
-        locks: Locks = ThreadLocks()
-        return Registry(make_driver("inmemory", {}), locks), locks
-    locks = FileLocks(settings.data / "locks")
-    driver = make_driver("filesystem", {"rootdirectory": str(settings.registry_root)})
-    return Registry(driver, locks), locks
-
-
 @dataclass(frozen=True, slots=True)
 class InForce:
     """A configuration, and what to do with what comes in under it."""
@@ -210,17 +184,14 @@ class InForce:
 class Services:
     """What the web process works with. `settings` are those of its start, `in_force` has those of now.
 
-    `registry` and `recorder` are None where `/v2/` is off.
+    `registry` is None where `/v2/` is off.
     """
 
     settings: Settings
     engine: Engine
     in_force: Callable[[], InForce]
     parcels: GroupCommit[Parcel]
-    registry: "Registry | None"
-    recorder: "Recorder | None"
-    node: str
-    instance: str
+    registry: Served | None
 
 
 def make_services(settings: Settings) -> Services:
@@ -232,16 +203,12 @@ def make_services(settings: Settings) -> Services:
         if ingest(engine, parcels, in_force().policy):
             bell.ring(FAN_OUT)
 
-    registry, recorder = (None, None) if settings.open_to_others else recorded_registry(settings, bell)
     return Services(
         settings=settings,
         engine=engine,
         in_force=in_force,
         parcels=GroupCommit(commit, lambda: alone(settings.data / "ingest.turn"), lambda parcel: parcel.weight),
-        registry=registry,
-        recorder=recorder,
-        node=f"{socket.gethostname()}:{settings.port}",
-        instance=os.environ.get(INSTANCE) or str(uuid.uuid4()),
+        registry=None if settings.open_to_others else serve_registry(settings, bell),
     )
 
 
@@ -260,26 +227,6 @@ def _in_force(settings: Settings) -> Callable[[], InForce]:
         return known
 
     return in_force
-
-
-def recorded_registry(settings: Settings, bell: Bell) -> tuple["Registry", "Recorder"]:
-    from app.usecases.record import Recorder
-
-    registry, _locks = make_registry(settings)
-    lanes = [Lane("notify", endpoint.name) for endpoint in settings.endpoints]
-
-    def ring() -> None:
-        for lane in lanes:
-            bell.ring(lane)
-
-    references = settings.registry.notifications.events.includereferences
-    return registry, Recorder(
-        journal_engine(settings),
-        registry.holds,
-        ring,
-        references=references,
-        turn=lambda: alone(settings.data / "journal.turn"),
-    )
 
 
 class MissingRedisError(TagtrailError):

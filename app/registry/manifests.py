@@ -11,6 +11,7 @@ from app.registry.blobs import Blobs
 from app.registry.errors import MANIFEST_BLOB_UNKNOWN, MANIFEST_UNKNOWN, RegistryError
 from app.registry.locks import Locks
 from app.registry.notify import Fact, Listener
+from app.registry.policy import Policy
 from app.registry.storage.driver import PathNotFoundError, StorageDriver
 from app.registry.tags import Tags
 from app.registry.validation import Manifest
@@ -30,11 +31,12 @@ class StoredManifest:
 
 
 class Manifests:
-    def __init__(self, driver: StorageDriver, locks: Locks, blobs: Blobs, tags: Tags) -> None:
+    def __init__(self, driver: StorageDriver, locks: Locks, blobs: Blobs, tags: Tags, policy: Policy) -> None:
         self._driver = driver
         self._locks = locks
         self._blobs = blobs
         self._tags = tags
+        self._policy = policy
 
     def get(self, repository: str, reference: str | Digest) -> StoredManifest:
         """By digest, or by tag if `reference` is a string. MANIFEST_UNKNOWN if there is none."""
@@ -101,7 +103,7 @@ class Manifests:
 
     def _missing(self, repository: str, manifest: Manifest) -> Sequence[str]:
         found = self.holds if manifest.is_index else self._blobs.find
-        return [str(part.digest) for part in manifest.required if not found(repository, part.digest)]
+        return [str(part.digest) for part in self._policy.required(manifest) if not found(repository, part.digest)]
 
     def _last_seen(self, repository: str, digest: Digest) -> Manifest:
         try:

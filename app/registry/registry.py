@@ -14,12 +14,14 @@ from app.registry.errors import DIGEST_INVALID, MANIFEST_TOO_LARGE, NAME_UNKNOWN
 from app.registry.locks import Locks
 from app.registry.manifests import Manifests, StoredManifest
 from app.registry.notify import Fact, Listener
+from app.registry.policy import Policy
 from app.registry.referrers import Referrers, ReferrersAsked
 from app.registry.storage.driver import StorageDriver
 from app.registry.tags import Tags
 from app.registry.uploads import Session, Uploads
 from app.registry.validation import Manifest
 
+_ANYTHING = Policy()
 MAX_MANIFEST = 4 * 1024 * 1024
 
 
@@ -39,14 +41,15 @@ class Registry:
     and StorageError, after which the same request may be made again.
     """
 
-    def __init__(self, driver: StorageDriver, locks: Locks) -> None:
+    def __init__(self, driver: StorageDriver, locks: Locks, policy: Policy = _ANYTHING) -> None:
         """`locks` must reach every process that writes to the driver's storage."""
         self._driver = driver
         self._locks = locks
         self._blobs = Blobs(driver, locks)
         self._tags = Tags(driver, locks)
         self._uploads = Uploads(driver, locks, self._blobs)
-        self._manifests = Manifests(driver, locks, self._blobs, self._tags)
+        self._policy = policy
+        self._manifests = Manifests(driver, locks, self._blobs, self._tags, policy)
         self._referrers = Referrers(driver, self._manifests)
 
     def blob(self, repository: str, digest: Digest) -> Blob:
@@ -103,6 +106,7 @@ class Registry:
         content = body.whole(MAX_MANIFEST, MANIFEST_TOO_LARGE)
         digest = Digest.of(content) if target.digest is None else _matching(target.digest, content)
         manifest = validation.parse(media_type, content, digest)
+        self._policy.check(manifest)
         self._manifests.put(target.repository, target.tags, manifest, listener)
         return manifest
 

@@ -2,20 +2,18 @@
 
 import hashlib
 import hmac
-import uuid
 
-from flask import Blueprint, Flask, Request
+from flask import Blueprint, Flask
 
 from app.bootstrap import Services
-from app.domain.registry_events import Cause
-from app.registry.notify import Listener
 from app.settings import Settings
-from app.usecases.record import Recorder
 from app.web import api, forms, health, live, pages, problems, receiver, sign_in
 from app.web.callers import Callers
 from app.web.guard import make_guard
 from app.web.headers import harden
 from app.web.registry import off, routes
+from app.web.registry.causes import listener_for
+from app.web.registry.manner import Manner
 from app.web.unproven import Unproven
 
 SESSION_S = 12 * 3600
@@ -65,23 +63,7 @@ def _keep_sessions(app: Flask, settings: Settings) -> None:
 
 
 def _registry(services: Services) -> Blueprint:
-    if services.registry is None or services.recorder is None:
+    served = services.registry
+    if served is None:
         return off.blueprint()
-    recorder = services.recorder
-    return routes.blueprint(services.registry, lambda request: _listener(services, recorder, request))
-
-
-def _listener(services: Services, recorder: Recorder, request: Request) -> Listener:
-    address, port = request.environ.get("REMOTE_ADDR", ""), request.environ.get("REMOTE_PORT", "")
-    return recorder.listener(
-        Cause(
-            request_id=str(uuid.uuid4()),
-            addr=f"{address}:{port}" if port else address,
-            host=request.host,
-            method=request.method,
-            user_agent=request.headers.get("User-Agent", ""),
-            base_url=f"{request.scheme}://{request.host}",
-            node=services.node,
-            instance=services.instance,
-        )
-    )
+    return routes.blueprint(served.registry, listener_for(served), Manner.of(served.section))

@@ -15,6 +15,7 @@ from app.registry.notify import Listener
 from app.registry.registry import Registry
 from app.registry.uploads import Session
 from app.web.registry import parsing
+from app.web.registry.manner import Manner
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Call:
 
     registry: Registry
     listener: Listener
+    manner: Manner
     repository: str
     reference: str
 
@@ -74,7 +76,10 @@ def content(descriptor: Descriptor) -> dict[str, str]:
     return {"Content-Type": descriptor.media_type, "Docker-Content-Digest": digest, "ETag": f'"{digest}"'}
 
 
-def upload_headers(repository: str, session: str, size: int) -> dict[str, str]:
+def upload_headers(manner: Manner, repository: str, session: str, size: int) -> dict[str, str]:
     """An empty upload says `0-0` like one of one byte does: clients expect it so."""
-    location = f"/v2/{repository}/blobs/uploads/{session}"
-    return {"Location": location, "Range": f"0-{max(size - 1, 0)}", "Docker-Upload-UUID": session}
+    return {
+        "Location": manner.upload(repository, session, size),
+        "Range": f"0-{max(size - 1, 0)}",
+        "Docker-Upload-UUID": session,
+    }

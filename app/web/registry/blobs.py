@@ -46,24 +46,24 @@ def start_upload(call: Call) -> Response:
     if "digest" in request.args:
         digest = Digest.parse(request.args["digest"])
         pushed = call.registry.push_blob(call.repository, digest, body(), call.listener)
-        return _blob_created(call.repository, pushed)
-    return _upload_state(call.registry.start_upload(call.repository), 0, 202)
+        return _blob_created(call, pushed)
+    return _upload_state(call, call.registry.start_upload(call.repository), 0, 202)
 
 
 def _mount(call: Call) -> Response:
     digest, source = Digest.parse(request.args["mount"]), request.args.get("from")
     mounted = call.registry.mount(source and parse_repository(source), call.repository, digest, call.listener)
     if mounted:
-        return _blob_created(call.repository, mounted)
-    return _upload_state(call.registry.start_upload(call.repository), 0, 202)
+        return _blob_created(call, mounted)
+    return _upload_state(call, call.registry.start_upload(call.repository), 0, 202)
 
 
 def get_upload(call: Call) -> Response:
-    return _upload_state(call.session, call.registry.upload_size(call.session), 204)
+    return _upload_state(call, call.session, call.registry.upload_size(call.session), 204)
 
 
 def append_upload(call: Call) -> Response:
-    return _upload_state(call.session, call.registry.append(call.session, body()), 202)
+    return _upload_state(call, call.session, call.registry.append(call.session, body()), 202)
 
 
 def finish_upload(call: Call) -> Response:
@@ -72,7 +72,7 @@ def finish_upload(call: Call) -> Response:
         raise RegistryError(errors.DIGEST_INVALID, "digest missing")
     digest = Digest.parse(request.args["digest"])
     pushed = call.registry.finish_upload(call.session, digest, body(), call.listener)
-    return _blob_created(call.repository, pushed)
+    return _blob_created(call, pushed)
 
 
 def cancel_upload(call: Call) -> Response:
@@ -86,10 +86,10 @@ def _pieces(stream: BinaryIO, left: int) -> Iterator[bytes]:
         yield piece
 
 
-def _blob_created(repository: str, pushed: Descriptor) -> Response:
-    location = f"/v2/{repository}/blobs/{pushed.digest}"
+def _blob_created(call: Call, pushed: Descriptor) -> Response:
+    location = call.manner.location(f"/v2/{call.repository}/blobs/{pushed.digest}")
     return Answer(status=201, headers={"Location": location, "Docker-Content-Digest": str(pushed.digest)})
 
 
-def _upload_state(session: Session, size: int, status: int) -> Response:
-    return Answer(status=status, headers=upload_headers(session.repository, session.identifier, size))
+def _upload_state(call: Call, session: Session, size: int, status: int) -> Response:
+    return Answer(status=status, headers=upload_headers(call.manner, session.repository, session.identifier, size))

@@ -30,7 +30,7 @@ def put_manifest(call: Call) -> Response:
     target = _target(call)
     media_type = request.headers.get("Content-Type", "").split(";")[0].strip()
     pushed = call.registry.put_manifest(target, media_type, body(), call.listener)
-    location = f"/v2/{call.repository}/manifests/{pushed.digest}"
+    location = call.manner.location(f"/v2/{call.repository}/manifests/{pushed.digest}")
     headers = [("Location", location), ("Docker-Content-Digest", str(pushed.digest))]
     if pushed.subject is not None and pushed.subject.computable:
         headers.append(("OCI-Subject", str(pushed.subject)))

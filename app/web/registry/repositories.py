@@ -10,7 +10,8 @@ from app.web.registry.answers import Answer, Call, link, page
 
 
 def list_tags(call: Call) -> Response:
-    count = parsing.page_size(request.args.get("n"))
+    asked = parsing.page_size(request.args.get("n"))
+    count = None if asked is None else min(asked, call.manner.most_tags)
     tags, more = call.registry.tags(call.repository, request.args.get("last", ""), count)
     rest = {"last": tags[-1], "n": str(count)} if more and tags else None
     return page({"name": call.repository, "tags": list(tags)}, rest)
@@ -31,7 +32,7 @@ def list_referrers(call: Call) -> Response:
 
 
 def list_repositories(call: Call) -> Response:
-    count = min(parsing.page_size(request.args.get("n", "100")) or 0, 1000)
+    count = min(parsing.page_size(request.args.get("n", "100")) or 0, call.manner.most_repositories)
     names, more = call.registry.repositories(request.args.get("last", ""), count)
     return page({"repositories": list(names)}, {"last": names[-1], "n": str(count)} if more and names else None)
 

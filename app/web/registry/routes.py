@@ -1,6 +1,7 @@
 """From a request to what answers it, and from errors to answers."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from flask import Blueprint, Request, Response, current_app, request
 
@@ -22,13 +23,17 @@ from app.web.registry.blobs import (
     start_upload,
 )
 from app.web.registry.manifests import delete_manifest, get_manifest, put_manifest
+from app.web.registry.manner import Manner
 from app.web.registry.repositories import delete_repository, list_referrers, list_repositories, list_tags
 
 _VERSION = {"Docker-Distribution-Api-Version": "registry/2.0"}
+_OPEN_HANDED = Manner()
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
-def blueprint(registry: Registry, listener_for: Callable[[Request], Listener]) -> Blueprint:
+def blueprint(
+    registry: Registry, listener_for: Callable[[Request], Listener], manner: Manner = _OPEN_HANDED
+) -> Blueprint:
     """All of `/v2/`. The app it is put into has `strict_slashes` and `merge_slashes` off.
 
     Bodies are read from `wsgi.input` as they come, so the app's limits on bodies and forms don't apply here.
@@ -36,28 +41,34 @@ def blueprint(registry: Registry, listener_for: Callable[[Request], Listener]) -
     routes = Blueprint("registry_v2", __name__, url_prefix="/v2")
 
     def serve(rest: str = "") -> Response:  # noqa: ARG001  cut from the path instead, with its trailing slash
-        return _dispatch(registry, listener_for)
+        route = paths.parse(request.path.removeprefix("/v2/"))
+        if route is None:
+            raise RegistryError(errors.NO_ENDPOINT)
+        handler = _handler(route, manner)
+        if isinstance(handler, Response):
+            return handler
+        return handler(Call(registry, listener_for(request), manner, route.repository, route.reference))
 
     routes.add_url_rule("/", view_func=_version, methods=["GET"])
     routes.add_url_rule("/<path:rest>", view_func=serve, methods=_METHODS)
-    routes.register_error_handler(RegistryError, _refused)
+    routes.register_error_handler(RegistryError, partial(_refused, manner))
     routes.register_error_handler(InvalidDigestError, _bad_digest)
     routes.register_error_handler(InvalidNameError, _bad_name)
     routes.register_error_handler(StorageError, _storage_failed)
     routes.register_error_handler(500, _failed)
-    routes.after_request(_stamped)
+    routes.after_request(partial(_stamped, manner))
     return routes
 
 
-def _dispatch(registry: Registry, listener_for: Callable[[Request], Listener]) -> Response:
-    route = paths.parse(request.path.removeprefix("/v2/"))
-    if route is None:
-        raise RegistryError(errors.NO_ENDPOINT)
+def _handler(route: paths.Route, manner: Manner) -> "_Handler | Response":
+    """What answers `request`, or the answer that nothing does."""
     handlers = _HANDLERS[route.kind]
     handler = handlers.get(request.method)
-    if handler is None:
-        return error_answer(errors.UNSUPPORTED, headers={"Allow": ", ".join(handlers)})
-    return handler(Call(registry, listener_for(request), route.repository, route.reference))
+    refusal = None if handler is None else manner.refuses(route.kind, request.method)
+    if handler is not None and refusal is None:
+        return handler
+    granted = [method for method in handlers if manner.refuses(route.kind, method) is None]
+    return error_answer(errors.UNSUPPORTED, *([refusal] if refusal else []), headers={"Allow": ", ".join(granted)})
 
 
 def _version() -> Response:
@@ -88,10 +99,10 @@ _HANDLERS: Mapping[paths.Kind, Mapping[str, _Handler]] = {
 }
 
 
-def _refused(error: RegistryError) -> Response:
+def _refused(manner: Manner, error: RegistryError) -> Response:
     headers = {}
     if isinstance(error, UploadRangeError):
-        headers = upload_headers(error.repository, error.session, error.size)
+        headers = upload_headers(manner, error.repository, error.session, error.size)
     elif isinstance(error, BlobRangeError):
         headers = {"Content-Range": f"bytes */{error.size}"}
     return error_answer(error.code, *error.details, headers=headers)
@@ -115,6 +126,8 @@ def _failed(_: Exception) -> Response:
     return error_answer(errors.UNKNOWN)
 
 
-def _stamped(response: Response) -> Response:
+def _stamped(manner: Manner, response: Response) -> Response:
+    for name, values in manner.headers.items():
+        response.headers.setlist(name, values)
     response.headers.update(_VERSION)
     return response

@@ -1,0 +1,99 @@
+"""Our own registry, and what is written down of it."""
+
+import os
+import socket
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.queue.jobs import Bell, Lane
+from app.settings import Settings
+from app.store.engine import Engine, alone, make_engine
+
+if TYPE_CHECKING:
+    from app.registry.locks import Locks
+    from app.registry.policy import Policy
+    from app.registry.registry import Registry
+    from app.registry.storage.driver import StorageDriver
+    from app.registry.storage.timed import Observe
+    from app.settings.registry import RegistrySection
+    from app.usecases.record import Recorder
+
+INSTANCE = "TAGTRAIL_INSTANCE"
+"""Names this start of our registry in its events (`source.instanceID`): one for all processes that serve it."""
+
+
+def journal_engine(settings: Settings) -> Engine:
+    return make_engine(settings.journal_url)
+
+
+def make_storage(settings: Settings) -> tuple["StorageDriver", "Locks"]:
+    """The driver that configuration names, and locks that reach as far as it does."""
+    from app.registry.locks import FileLocks, ThreadLocks
+    from app.registry.storage.factory import make_driver
+
+    if settings.registry.storage.inmemory is not None:
+        return make_driver("inmemory", {}), ThreadLocks()
+    driver = make_driver("filesystem", {"rootdirectory": str(settings.registry_root)})
+    return driver, FileLocks(settings.data / "locks")
+
+
+def make_registry(settings: Settings, observe: "Observe | None" = None) -> tuple["Registry", "Locks"]:
+    """`observe` hears how long each action of the storage took."""
+    from app.registry.registry import Registry
+    from app.registry.storage.timed import Timed
+
+    driver, locks = make_storage(settings)
+    return Registry(Timed(driver, observe) if observe else driver, locks, _policy(settings.registry)), locks
+
+
+def _policy(section: "RegistrySection") -> "Policy":
+    from app.registry.policy import Policy
+
+    rules = section.validation.in_force
+    listed = frozenset((platform.os, platform.architecture) for platform in rules.indexes.platformlist)
+    return Policy(rules.urls.allow, rules.urls.deny, rules.indexes.platforms, listed)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A registry that is served, and who writes down what happens to it. Its events name `node` and `instance`."""
+
+    section: "RegistrySection"
+    registry: "Registry"
+    recorder: "Recorder"
+    node: str
+    instance: str
+
+
+def serve_registry(settings: Settings, bell: Bell, observe: "Observe | None" = None) -> Served:
+    registry, recorder = recorded_registry(settings, bell, observe)
+    return Served(
+        section=settings.registry,
+        registry=registry,
+        recorder=recorder,
+        node=f"{socket.gethostname()}:{settings.port}",
+        instance=os.environ.get(INSTANCE) or str(uuid.uuid4()),
+    )
+
+
+def recorded_registry(
+    settings: Settings, bell: Bell, observe: "Observe | None" = None
+) -> tuple["Registry", "Recorder"]:
+    from app.usecases.record import Recorder
+
+    registry, _locks = make_registry(settings, observe)
+    lanes = [Lane("notify", endpoint.name) for endpoint in settings.endpoints]
+
+    def ring() -> None:
+        for lane in lanes:
+            bell.ring(lane)
+
+    references = settings.registry.notifications.events.includereferences
+    return registry, Recorder(
+        journal_engine(settings),
+        registry.holds,
+        ring,
+        references=references,
+        turn=lambda: alone(settings.data / "journal.turn"),
+    )

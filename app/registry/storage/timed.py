@@ -1,0 +1,63 @@
+"""How long a driver takes, for who wants to know."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from app.registry.storage.driver import FileInfo, FileWriter, StorageDriver
+
+Observe = Callable[[str, str, float], None]
+"""Hears the driver's name, the action as distribution calls it, and the seconds."""
+
+
+class Timed:
+    """A driver that tells of every action. To open a stream is one; what is read from it later is not seen."""
+
+    def __init__(self, driver: StorageDriver, observe: Observe) -> None:
+        self._driver = driver
+        self._observe = observe
+
+    @property
+    def name(self) -> str:
+        return self._driver.name
+
+    @contextmanager
+    def _timing(self, action: str) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._observe(self.name, action, time.perf_counter() - began)
+
+    def get_content(self, path: str) -> bytes:
+        with self._timing("GetContent"):
+            return self._driver.get_content(path)
+
+    def put_content(self, path: str, content: bytes) -> None:
+        with self._timing("PutContent"):
+            self._driver.put_content(path, content)
+
+    def reader(self, path: str, offset: int) -> BinaryIO:
+        with self._timing("Reader"):
+            return self._driver.reader(path, offset)
+
+    def writer(self, path: str, append: bool) -> FileWriter:
+        with self._timing("Writer"):
+            return self._driver.writer(path, append)
+
+    def stat(self, path: str) -> FileInfo:
+        with self._timing("Stat"):
+            return self._driver.stat(path)
+
+    def list(self, path: str) -> Sequence[str]:
+        with self._timing("List"):
+            return self._driver.list(path)
+
+    def move(self, source: str, destination: str) -> None:
+        with self._timing("Move"):
+            self._driver.move(source, destination)
+
+    def delete(self, path: str) -> None:
+        with self._timing("Delete"):
+            self._driver.delete(path)

@@ -1,0 +1,49 @@
+"""Who asks for what, as events tell it."""
+
+import ipaddress
+import uuid
+from collections.abc import Callable, Sequence
+
+from flask import Request
+
+from app.bootstrap.registry import Served
+from app.domain.registry_events import Cause
+from app.registry.notify import Listener
+from app.web.registry.forwarded import Network, Seen, see
+
+REQUEST_ID = "tagtrail.request_id"
+"""In the WSGI environment: what the log calls the request, if it has called it anything yet."""
+
+
+def listener_for(served: Served) -> Callable[[Request], Listener]:
+    trusted = networks(served.section.http.trustedproxies)
+
+    def listener(request: Request) -> Listener:
+        return served.recorder.listener(_cause(served, request, seen(request, trusted)))
+
+    return listener
+
+
+def networks(texts: Sequence[str]) -> tuple[Network, ...]:
+    return tuple(ipaddress.ip_network(text) for text in texts)
+
+
+def seen(request: Request, trusted: Sequence[Network]) -> Seen:
+    """The client, as far as the proxies in front of us may be believed."""
+    address, port = request.environ.get("REMOTE_ADDR", ""), request.environ.get("REMOTE_PORT", "")
+    peer = Seen(f"{address}:{port}" if port else address, request.scheme, request.host)
+    return see(peer, dict(request.headers), trusted) if trusted else peer
+
+
+def _cause(served: Served, request: Request, client: Seen) -> Cause:
+    http = served.section.http
+    return Cause(
+        request_id=request.environ.get(REQUEST_ID) or str(uuid.uuid4()),
+        addr=client.address,
+        host=client.host,
+        method=request.method,
+        user_agent=request.headers.get("User-Agent", ""),
+        base_url="" if http.relativeurls else http.host.rstrip("/") or f"{client.scheme}://{client.host}",
+        node=served.node,
+        instance=served.instance,
+    )
