@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from app.registry.locks import Locks
     from app.registry.policy import Policy
     from app.registry.registry import Registry
+    from app.registry.schema1 import Schema1
     from app.registry.storage.driver import StorageDriver
     from app.registry.storage.timed import Observe
     from app.settings.registry import RegistrySection
@@ -44,15 +45,24 @@ def make_registry(settings: Settings, observe: "Observe | None" = None) -> tuple
     from app.registry.storage.timed import Timed
 
     driver, locks = make_storage(settings)
-    return Registry(Timed(driver, observe) if observe else driver, locks, _policy(settings.registry)), locks
+    return Registry(Timed(driver, observe) if observe else driver, locks, _policy(settings)), locks
 
 
-def _policy(section: "RegistrySection") -> "Policy":
+def _policy(settings: Settings) -> "Policy":
     from app.registry.policy import Policy
 
-    rules = section.validation.in_force
+    rules = settings.registry.validation.in_force
     listed = frozenset((platform.os, platform.architecture) for platform in rules.indexes.platformlist)
-    return Policy(rules.urls.allow, rules.urls.deny, rules.indexes.platforms, listed)
+    return Policy(rules.urls.allow, rules.urls.deny, rules.indexes.platforms, listed, _schema1(settings))
+
+
+def _schema1(settings: Settings) -> "Schema1 | None":
+    if not settings.registry.compatibility.schema1.enabled:
+        return None
+    from app.registry.schema1 import Schema1
+    from app.settings.keys import schema1_key
+
+    return Schema1(schema1_key(settings))
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ DIGEST_INVALID = Code("DIGEST_INVALID", "provided digest did not match uploaded 
 MANIFEST_BLOB_UNKNOWN = Code("MANIFEST_BLOB_UNKNOWN", "blob unknown to registry", 400)
 MANIFEST_INVALID = Code("MANIFEST_INVALID", "manifest invalid", 400)
 MANIFEST_TOO_LARGE = Code("SIZE_INVALID", "manifest is larger than 4 MiB", 413)
+MANIFEST_UNVERIFIED = Code("MANIFEST_UNVERIFIED", "manifest failed signature verification", 400)
 MANIFEST_UNKNOWN = Code("MANIFEST_UNKNOWN", "manifest unknown", 404)
 NAME_INVALID = Code("NAME_INVALID", "invalid repository name", 400)
 NAME_UNKNOWN = Code("NAME_UNKNOWN", "repository name not known to registry", 404)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from app.domain.digests import Digest
 from app.pausepoints import pause
-from app.registry import links, paths, validation
+from app.registry import links, paths, schema1, validation
 from app.registry.blobs import Blobs
 from app.registry.errors import MANIFEST_BLOB_UNKNOWN, MANIFEST_UNKNOWN, RegistryError
 from app.registry.locks import Locks
@@ -45,7 +45,8 @@ class Manifests:
         body = self._body(repository, digest) if digest else None
         if digest is None or body is None:
             raise RegistryError(MANIFEST_UNKNOWN, str(reference))
-        return StoredManifest(repository, validation.stored(body, digest), tag)
+        old = self._policy.schema1 is not None and schema1.is_schema1(body)
+        return StoredManifest(repository, (schema1 if old else validation).stored(body, digest), tag)
 
     def holds(self, repository: str, digest: Digest) -> bool:
         """Whether the repository has the link."""

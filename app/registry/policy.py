@@ -7,6 +7,7 @@ from typing import Literal
 
 from app.domain.digests import Descriptor
 from app.registry.errors import MANIFEST_INVALID, RegistryError
+from app.registry.schema1 import Schema1
 from app.registry.validation import Manifest
 
 
@@ -14,12 +15,14 @@ from app.registry.validation import Manifest
 class Policy:
     """`allow`, `deny`: regular expressions that the URLs of layers elsewhere must match, and must not; anything goes
     where neither is given. `platforms`: whose manifests an index must not be without; `listed` as (os, architecture).
+    `schema1`: None where manifests of schema 1 are refused.
     """
 
     allow: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
     platforms: Literal["all", "none", "list"] = "all"
     listed: frozenset[tuple[str, str]] = frozenset()
+    schema1: Schema1 | None = None
 
     def check(self, manifest: Manifest) -> None:
         """MANIFEST_INVALID if a layer lies where it may not."""

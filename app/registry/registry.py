@@ -16,6 +16,7 @@ from app.registry.manifests import Manifests, StoredManifest
 from app.registry.notify import Fact, Listener
 from app.registry.policy import Policy
 from app.registry.referrers import Referrers, ReferrersAsked
+from app.registry.schema1 import SIGNED, SPELLINGS
 from app.registry.storage.driver import StorageDriver
 from app.registry.tags import Tags
 from app.registry.uploads import Session, Uploads
@@ -104,11 +105,25 @@ class Registry:
         part.
         """
         content = body.whole(MAX_MANIFEST, MANIFEST_TOO_LARGE)
-        digest = Digest.of(content) if target.digest is None else _matching(target.digest, content)
-        manifest = validation.parse(media_type, content, digest)
+        manifest = self._parsed(target.digest, media_type, content)
         self._policy.check(manifest)
         self._manifests.put(target.repository, target.tags, manifest, listener)
         return manifest
+
+    def _parsed(self, expected: Digest | None, media_type: str, content: bytes) -> Manifest:
+        if self._policy.schema1 is not None and media_type in SPELLINGS:
+            manifest = self._policy.schema1.parse(content)
+            if expected not in (None, manifest.digest):
+                raise RegistryError(DIGEST_INVALID, str(expected))
+            return manifest
+        digest = Digest.of(content) if expected is None else _matching(expected, content)
+        return validation.parse(media_type, content, digest)
+
+    def served(self, manifest: Manifest) -> bytes:
+        """What a client gets for it: its bytes, and a signature with them if it is of schema 1."""
+        if self._policy.schema1 is None or manifest.media_type != SIGNED:
+            return manifest.body
+        return self._policy.schema1.signed(manifest)
 
     def referrers(
         self, repository: str, subject: Digest, asked: ReferrersAsked

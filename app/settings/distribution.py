@@ -51,7 +51,6 @@ _VERDICTS: Mapping[str, Verdict] = {
     ),
     "health.http": Verdict("not supported: no other address is asked whether this registry is well"),
     "health.tcp": Verdict("not supported: no other address is asked whether this registry is well"),
-    "compatibility": Verdict("not supported: manifests of schema 1 are refused"),
     "policy": Verdict("not supported: every class of repository would be let in", fatal=True),
     "proxy": Verdict(
         "not supported: this registry is no cache of another, and would be empty and take pushes", fatal=True

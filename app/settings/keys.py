@@ -1,7 +1,13 @@
-"""The key that signs checkpoints and cuts, in DATA, and those that did before it."""
+"""Keys in files: what signs checkpoints and cuts, what did so before, and what signs manifests of schema 1."""
+
+import json
+
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, RSAKey, import_key
 
 from app.domain.checkpoints import PublicKey, SigningKey
 from app.settings.load import Settings
+from app.settings.origins_folder import write_private
 from app.settings.yamlfile import ConfigurationError
 
 
@@ -23,3 +29,23 @@ def trusted_keys(settings: Settings) -> list[PublicKey]:
     """
     own = [signing_key(settings).public] if settings.checkpoint_key.exists() else []
     return own + [PublicKey.parse(text) for text in settings.file.audit.keys]
+
+
+def schema1_key(settings: Settings) -> ECKey | RSAKey:
+    """The private key that `compatibility.schema1.signingkeyfile` names, as PEM or JWK, or one that is made in DATA.
+
+    Raises ConfigurationError.
+    """
+    path = settings.registry.compatibility.schema1.signingkeyfile
+    if path is None:
+        path = settings.data / "schema1.key"
+        if not path.exists():
+            write_private(path, ECKey.generate_key("P-256").as_pem(private=True).decode(), replace=False)
+    try:
+        text = path.read_text(encoding="utf-8")
+        key = import_key(json.loads(text) if text.lstrip().startswith("{") else text)
+    except (OSError, ValueError, JoseError) as error:
+        raise ConfigurationError(f"{path}: no key that can sign manifests: {error}") from None
+    if not isinstance(key, ECKey | RSAKey) or not key.is_private:
+        raise ConfigurationError(f"{path}: no private key of type EC or RSA")
+    return key

@@ -268,6 +268,17 @@ class Tags(Section):
     maxtags: Count = 1000
 
 
+class Schema1Section(Section):
+    """Without a key of its own one is made in DATA."""
+
+    enabled: bool = False
+    signingkeyfile: Path | None = None
+
+
+class Compatibility(Section):
+    schema1: Schema1Section = Schema1Section()
+
+
 class RegistrySection(Section):
     """The whole. `auth` is refused until it is understood: what it says must never be passed over."""
 
@@ -280,6 +291,7 @@ class RegistrySection(Section):
     catalog: Catalog = Catalog()
     tags: Tags = Tags()
     validation: Validation = Validation()
+    compatibility: Compatibility = Compatibility()
     redis: Idle = None
 
     @model_validator(mode="after")

@@ -126,7 +126,6 @@ def test_anchors_and_merges(read: Understand) -> None:
         ("middleware: {storage: [{name: cloudfront}]}", "middleware.storage: not supported: content is served by"),
         ("http: {h2c: {enabled: true}}", "http.h2c: not supported: "),
         ("reporting: {bugsnag: {apikey: x}}", "reporting: not supported: "),
-        ("compatibility: {schema1: {enabled: true}}", "compatibility: not supported: manifests of schema 1"),
     ],
 )  # fmt: skip
 def test_what_is_not_followed_is_named(read: Understand, text: str, remark: str) -> None:

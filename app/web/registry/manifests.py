@@ -23,7 +23,7 @@ def get_manifest(call: Call) -> Response:
     if parsing.matches(request.headers.get("If-None-Match"), manifest.digest):
         return Answer(status=304, headers=headers)
     call.listener.pulled(stored.pulled())
-    return Answer(manifest.body, 200, headers)
+    return Answer(call.registry.served(manifest), 200, headers)
 
 
 def put_manifest(call: Call) -> Response:
