@@ -158,7 +158,8 @@ def _signature(said: dict[str, Any]) -> bytes:
 def read_checkpoints(text: str, *keys: PublicKey) -> list[Checkpoint]:
     """The checkpoints of a file, each signed with one of `keys`.
 
-    Raise InvalidCheckpointError for the first that is not. Along the lines the chain only grows: two words on one seq that differ, or a step back, say that it was cut.
+    Raise InvalidCheckpointError for the first that is not. Along the lines the chain only grows: two words on one seq
+    that differ, or a step back, say that it was cut.
     """
     found: list[Checkpoint] = []
     for number, line in enumerate(text.split("\n"), 1):

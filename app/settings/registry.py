@@ -269,8 +269,6 @@ class Tags(Section):
 
 
 class Schema1Section(Section):
-    """Without a key of its own one is made in DATA."""
-
     enabled: bool = False
     signingkeyfile: Path | None = None
 
