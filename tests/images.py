@@ -39,6 +39,7 @@ def an_image(folder: Path, seed: int, layers: int = 1, size: int = 1024) -> Imag
                 "diff_ids": [str(Digest.of(gzip.decompress(each))) for each in contents],
             },
             "config": {"Labels": {"seed": str(seed)}},
+            "history": [{"created_by": f"layer {number}"} for number in range(layers)],
         }
     )
     manifest = image_manifest(config, contents)

@@ -14,10 +14,13 @@ from pathlib import Path
 from flask import Flask, Request
 from granian.constants import Interfaces
 from granian.server import Server
+from joserfc.jwk import ECKey
 
 from app.registry.locks import FileLocks
 from app.registry.notify import Listener, Silent
+from app.registry.policy import Policy
 from app.registry.registry import Registry
+from app.registry.schema1 import Schema1
 from app.registry.storage.factory import make_driver
 from app.web.registry.manner import Manner
 from app.web.registry.routes import blueprint
@@ -82,7 +85,8 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
 def main(port: str, storage: str, locks: str) -> None:
     def load(_: str) -> Flask:
         driver = make_driver("filesystem", {"rootdirectory": storage})
-        return an_app(Registry(driver, FileLocks(Path(locks))))
+        policy = Policy(schema1=Schema1(ECKey.generate_key("P-256")))
+        return an_app(Registry(driver, FileLocks(Path(locks)), policy))
 
     server = Server("registry", port=int(port), interface=Interfaces.WSGI, workers=2, blocking_threads=64)
     server.serve(target_loader=load)

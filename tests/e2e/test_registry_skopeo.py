@@ -15,6 +15,7 @@ from images import Image, an_image
 from registry_server import free_port, running, served
 
 from app.domain.digests import Digest
+from app.registry.schema1 import SIGNED
 
 pytestmark = pytest.mark.e2e
 
@@ -44,6 +45,7 @@ def docker_registry(storage: Path) -> Iterator[str]:
         "log": {"level": "warn"},
         "storage": {"filesystem": {"rootdirectory": str(storage)}, "delete": {"enabled": True}},
         "http": {"addr": f"127.0.0.1:{port}"},
+        "compatibility": {"schema1": {"enabled": True}},
     }
     file = storage.parent / f"{port}.yml"
     file.write_text(json.dumps(settings))
@@ -173,3 +175,25 @@ def request(host: str, method: str, path: str, body: bytes = b"") -> str:
         return answer.headers.get("Location", "")
     finally:
         connection.close()
+
+
+def test_schema_1_has_the_same_digest_in_both(host: str, tmp_path: Path) -> None:
+    image = an_image(tmp_path / "image", 7, layers=2)
+    push(image, f"{host}/shop/web:v1")
+    loose = ("--src-tls-verify=false", "--dest-tls-verify=false")
+    skopeo("copy", "--format", "v2s1", *loose, f"docker://{host}/shop/web:v1", f"docker://{host}/shop/old:v1")
+    ours = _heads(host, "/v2/shop/old/manifests/v1")
+    assert ours["Content-Type"] == SIGNED
+    with docker_registry(tmp_path / "storage") as theirs:
+        found = _heads(theirs, "/v2/shop/old/manifests/v1")
+    assert found["Docker-Content-Digest"] == ours["Docker-Content-Digest"]
+    assert json.loads(skopeo("inspect", "--tls-verify=false", f"docker://{host}/shop/old:v1"))["Layers"]
+
+
+def _heads(host: str, path: str) -> http.client.HTTPMessage:
+    connection = http.client.HTTPConnection(host, timeout=10)
+    connection.request("HEAD", path, headers={"Accept": SIGNED})
+    answer = connection.getresponse()
+    assert answer.status == 200
+    connection.close()
+    return answer.headers
