@@ -7,6 +7,7 @@ from urllib.parse import urlencode, urlsplit
 
 from flask import Request, Response, g, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
+from werkzeug.wsgi import get_input_stream
 
 from app.domain.access import Role
 from app.settings import Settings
@@ -58,7 +59,7 @@ def _await_form(unproven: Unproven) -> AnyResponse | None:
     """Put the form of somebody whom nobody knows where it is looked for, or say that there is no waiting for it."""
     if request.method in SAFE:
         return None
-    take = partial(request.environ["wsgi.input"].read, LONGEST_FORM + 1)
+    take = partial(get_input_stream(request.environ).read, LONGEST_FORM + 1)  # no further: it may block
     form = unproven.read(request.remote_addr or "", take)
     if isinstance(form, Response):
         return form
