@@ -1,5 +1,6 @@
 """How values look on a page. Whatever a template prints passes `visible`; what is Markup was made here."""
 
+import re
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -22,6 +23,7 @@ MARKS = {
 }
 """A sign for each kind of change and each status, so that colour is never all that tells them apart."""
 SHORT = 12
+_DIGEST = re.compile(rf"\bsha256:([0-9a-f]{{{SHORT}}})[0-9a-f]{{52}}\b")
 """Characters of the encoded part, as people quote digests."""
 
 
@@ -32,7 +34,7 @@ def equip(routes: Blueprint) -> None:
         state.app.jinja_env.finalize = visible
 
     routes.record(finish)
-    for shown in (moment, digest, points_to, duration, lines, query, exact):
+    for shown in (moment, digest, brief, points_to, duration, lines, query, exact):
         routes.add_app_template_filter(shown)
     for address in (tag_address, digest_address, repository_address, actor_address):
         routes.add_app_template_global(address)
@@ -67,6 +69,11 @@ def digest(text: str) -> Markup:
     return Markup('<a class="digest" href="{}" title="{}"><code>{}</code></a>').format(
         digest_address(text), printable(text), printable(short)
     )
+
+
+def brief(text: str) -> str:
+    """A sentence with its digests cut short, as they stand elsewhere on the page that leads on to them."""
+    return _DIGEST.sub(lambda found: found[1], text)
 
 
 def points_to(text: str) -> Markup:

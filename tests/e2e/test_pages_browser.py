@@ -17,9 +17,12 @@ from werkzeug.serving import make_server
 
 from app.bootstrap import Services, make_services
 from app.domain.access import AccessScope, Role
+from app.domain.approvals import Approval, secret_sha256
+from app.domain.holds import Pause
 from app.domain.links import tag_page
 from app.envelopes import Received
 from app.settings import load
+from app.store import approvals, pauses
 from app.store import quarantine as quarantined
 from app.store.engine import Engine, writing
 from app.store.migrate import upgrade
@@ -38,6 +41,7 @@ ARGUMENTS = [
 TWINS = [f"sha256:abcdef{letter * 58}" for letter in "01"]
 HOSTILE = "<img src=x onerror=alert(1)>\u202e\r\n\x1b"
 LONG = "x" * 200
+LINK = "a" * 43
 TAG = tag_page("", HOST, "shop/web", "stable")
 ADDRESSES = {
     "timeline": "/",
@@ -73,7 +77,16 @@ ADDRESSES = {
     "delivery": "/deliveries/msg_1",
     "destinations": "/destinations",
     "destination": "/destinations/trigger:web",
+    "pauses": "/pauses",
+    "approvals": "/approvals",
+    "approvals decided": "/approvals?all=true",
+    "approval": "/approvals/msg_2",
+    "approval decided": "/approvals/msg_3",
+    "approval by link": f"/approve/{LINK}",
+    "redeploy": f"/redeploy?registry={HOST}&repository=shop/web&tag=stable&digest={A}",
+    "long redeploy": f"/redeploy?registry={HOST}&repository={LONG}&tag={'y' * 128}&digest={C}",
     "trace": f"/trace?of={A}",
+    "long trace": f"/trace?of={C}",
     "trace asked": "/trace",
     "problem": f"/?kind=none&repository={LONG}",
 }
@@ -82,7 +95,10 @@ origins:
   prod: {{kind: distribution, registries: ["{HOST}"], insecure: "{LONG}", expect_every: 1h}}
   quiet: {{kind: harbor, registries: [one.example, two.example], insecure: "a test", expect_every: 30d}}
   hub: {{kind: dockerhub, auth: {{path: "${{file:secret}}"}}}}
-triggers: {{web: {{kind: webhook, url: "http://127.0.0.1:9/"}}}}
+triggers: {{web: {{kind: webhook, url: "http://127.0.0.1:9/"}}, {LONG[:63]}: {{kind: webhook, url: "http://127.0.0.1:9/"}}}}
+rules:
+  - {{name: web, when: {{origin: prod}}, deploy: [web, {LONG[:63]}], insecure: a test, confirm: false}}
+  - {{name: {LONG[:60]}, when: {{origin: prod, tag: q}}, deploy: [web], insecure: x, confirm: false, paused: true}}
 """
 SCREENS = [(360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")]
 
@@ -124,6 +140,19 @@ def keep_unread(engine: Engine, why: str, body: bytes) -> None:
         quarantined.add(connection, [entry])
 
 
+def hold_back(engine: Engine) -> None:
+    """Pauses, and deploys that wait for somebody's word, or waited, one of them by a link."""
+    add_delivery(engine, "msg_2", 310, after=A)
+    add_delivery(engine, "msg_3", 311, repository=LONG, tag="y" * 128)
+    asked = Approval("msg_2", A, moment(310), 2**62, None, None, None, None)
+    decided = Approval("msg_3", B, moment(311), 2**62, "rejected", moment(320), "z" * 100, f"{HOSTILE} {LONG}")
+    with writing(engine) as connection:
+        approvals.add(connection, asked, secret_sha256(LINK))
+        approvals.add(connection, decided, None)
+        pauses.put(connection, Pause("rule:web", moment(330), None, "os:alice", None))
+        pauses.put(connection, Pause(f"trigger:{LONG[:63]}", moment(331), 2**62, "z" * 100, f"{HOSTILE} {LONG}"))
+
+
 @pytest.fixture(scope="module")
 def site(services: Services) -> Iterator[str]:
     """The app over a database with a story that has long names and hostile text in it."""
@@ -148,6 +177,7 @@ def site(services: Services) -> Iterator[str]:
     keep_unread(services.engine, "too-large", b"x")
     add_delivery(services.engine, "msg_1", 300, body=b"q" * 500, repository=LONG)
     try_delivery(services.engine, "trigger:web", 301, (503, "HTTP 503", b"w" * 500))
+    hold_back(services.engine)
     with served(services) as url:
         yield url
 

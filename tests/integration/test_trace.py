@@ -31,6 +31,7 @@ from app.usecases.ingest import Parcel, ingest
 from app.usecases.make_redeploys import make_redeploys
 from app.usecases.redeliver import redeliver
 from app.usecases.redeploy import Wanted, ask
+from app.web.shown import brief
 
 
 @pytest.fixture
@@ -199,3 +200,7 @@ def test_api_page_and_command_show_it(
     shown = json.loads(CliRunner().invoke(main, ["trace", event_id, "--json"]).output)
     assert shown == answer
     assert CliRunner().invoke(main, ["trace", "nothing"]).exit_code == 1
+
+
+def test_the_page_cuts_digests_short() -> None:
+    assert brief(f"moved {A} → {B}, not sha256:12 or x{A}") == f"moved {'a' * 12} → {'b' * 12}, not sha256:12 or x{A}"
