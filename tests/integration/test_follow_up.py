@@ -6,15 +6,19 @@ from typing import Any
 
 import pytest
 from acting import ALERT, DEPLOY, Stage, rule
-from builders import A, B
+from builders import HOST, A, B
 from listener import Listener, Reply
 from sqlalchemy import Engine
 
+from app.domain.access import EVERYTHING
+from app.domain.changes import TagKey
 from app.domain.settling import Settle
 from app.domain.times import SECOND_NS
 from app.outbound import Door
 from app.usecases.deliver import no_sink
+from app.usecases.make_redeploys import make_redeploys
 from app.usecases.redeliver import redeliver
+from app.usecases.redeploy import Wanted, ask
 
 
 @pytest.fixture
@@ -135,6 +139,21 @@ def test_the_channels_of_all_rules_that_led_to_it_are_told(stage: Stage) -> None
     ((first, _how),) = followed(stage)
     assert first == "*deployed* `registry.example:5000/shop/web:2`, `2.1`"
     assert stage.told("/chat")[-1].body.count(b"rule `second`") == 2
+
+
+def test_the_end_of_a_redeploy_says_who_asked_for_it(stage: Stage) -> None:
+    for digest in (A, B):
+        stage.happen(digest=digest)
+        stage.fan_out()
+        stage.deliver()
+    ask(stage.engine, EVERYTHING, stage.rules, Wanted(TagKey(HOST, "shop/web", "stable"), A, None), "os:carol")
+    make_redeploys(stage.engine, stage.fan)
+    stage.deliver()
+    first, how = followed(stage)[-1]
+    assert first == "*deployed* `registry.example:5000/shop/web:stable`"
+    assert how.startswith(f"{short(B)} → {short(A)} by trigger `web`")
+    assert "by `os:carol` at " in stage.told("/chat")[-1].body.decode()
+    assert "told by `prod`" in stage.told("/chat")[-1].body.decode()
 
 
 @pytest.mark.parametrize("rules", [[rule()], [rule(deploy=False, alert=True, name="other"), rule()]])
