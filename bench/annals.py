@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from app.domain.changes import ABSENT, Change, Kind, TagKey, TagState, fold
+from app.domain.changes import ABSENT, Change, Kind, TagKey, TagState, fold, state_before
 from app.domain.events import Order, Scope, TagEvent
 from app.domain.fan_out import MAX_AGE_NS, NO_RULE, PENDING, first_outcome
 from app.store import changes, tags
 from bench.told import JOURNAL, JOURNALED, ORIGINS, Deed, event_id, scope
 
 _BEGINNING_NS = -(2**62)
+MOST_LATE_NS = 6 * 3600 * 10**9
+"""No deed is received so long after it."""
 
 
 @dataclass(slots=True)
@@ -101,19 +103,31 @@ class Annals:
         behind = (one.order for one in shelf.deletes.get(event.digest or "", ()) if one is not event)
         confirms = tag.state.points_to == ABSENT and event.digest is None
         if event.order.time_ns <= tag.state.last_ns or confirms or any(order >= event.order for order in behind):
-            about = [*tag.told, *(one for told in _digests(tag) for one in shelf.deletes.get(told, ()))]
-            made, tag.state = fold(key, TagState(), sorted(about, key=lambda one: one.order))
-            self._void(tag, {change.id for change in made}, deed)
+            made = self._fold_again(key, where, event, deed)
         else:
             made, tag.state = fold(key, tag.state, [event])
         for change in made:
             self._write(tag, change, was_last_ns, deed)
 
-    def _void(self, tag: Tag, made: set[str], deed: Deed) -> None:
-        for identity, line in tag.lines.items():
-            if identity not in made and line.change.kind is not Kind.VOID:
-                line.change = replace(line.change, kind=Kind.VOID)
-                line.voided_by, line.altered_seq = event_id(deed.seq), deed.seq
+    def _fold_again(self, key: TagKey, where: tuple[_Shelf, Tag], event: TagEvent, deed: Deed) -> list[Change]:
+        """From the last change before it on."""
+        shelf, tag = where
+        start = _last_before(tag, event.order.time_ns)
+        since_ns, state = (start.order.time_ns, state_before(start)) if start else (_BEGINNING_NS, TagState())
+        own = _since(tag.told, since_ns)
+        digests = {one.digest for one in own if one.digest} | {state.points_to}
+        wide = (one for digest in digests for one in shelf.deletes.get(digest, ()) if one.order.time_ns >= since_ns)
+        made, tag.state = fold(key, state, sorted((*own, *wide), key=lambda one: one.order))
+        ids = {change.id for change in made}
+        for line in _recent(tag.lines, since_ns):
+            if line.change.order.time_ns >= since_ns and line.change.id not in ids:
+                self._void(line, deed)
+        return made
+
+    def _void(self, line: Line, deed: Deed) -> None:
+        if line.change.kind is not Kind.VOID:
+            line.change = replace(line.change, kind=Kind.VOID)
+            line.voided_by, line.altered_seq = event_id(deed.seq), deed.seq
 
     def _write(self, tag: Tag, change: Change, was_last_ns: int, deed: Deed) -> None:
         line = tag.lines.get(change.id)
@@ -148,5 +162,28 @@ class Annals:
                    "ignored": 0}
 
 
-def _digests(tag: Tag) -> set[str]:
-    return {event.digest for event in tag.told if event.digest}
+def _recent(lines: dict[str, Line], since_ns: int) -> Iterator[Line]:
+    """The last ones to be written, as far back as some may stand behind `since_ns`."""
+    for line in reversed(lines.values()):
+        if line.change.order.time_ns < since_ns - MOST_LATE_NS:
+            return
+        yield line
+
+
+def _last_before(tag: Tag, time_ns: int) -> Change | None:
+    valid = (line.change for line in _recent(tag.lines, time_ns) if line.change.kind is not Kind.VOID)
+    before = max((one for one in valid if one.order.time_ns < time_ns), key=lambda one: one.order, default=None)
+    return before or next((
+        line.change for line in reversed(tag.lines.values())
+        if line.change.order.time_ns < time_ns and line.change.kind is not Kind.VOID
+    ), None)  # fmt: skip
+
+
+def _since(told: list[TagEvent], since_ns: int) -> list[TagEvent]:
+    found = []
+    for one in reversed(told):
+        if one.order.time_ns < since_ns - MOST_LATE_NS:
+            break
+        if one.order.time_ns >= since_ns:
+            found.append(one)
+    return found
