@@ -11,6 +11,7 @@ from statistics import median
 
 from bench.figures import Report, spread
 from bench.listener import listening
+from bench.processes import group
 from bench.registry_client import Pusher
 from bench.systems import tagtrail_up
 
@@ -80,25 +81,13 @@ class Samples:
 def parts(pid: int) -> dict[str, float]:
     """PSS in MiB of each part of the group that `pid` supervises, by what its command line says, and of all."""
     found: dict[str, float] = {}
-    for one in _group(pid):
+    for one in group(pid):
         try:
             held, name = _pss(one), "supervisor" if one == pid else _part(one)
         except (FileNotFoundError, ProcessLookupError):
             continue
         found[name] = found.get(name, 0.0) + held
     return found | {TOTAL: sum(found.values())}
-
-
-def _group(pid: int) -> list[int]:
-    """`pid` and all below it."""
-    found = [pid]
-    for one in found:
-        try:
-            for task in Path(f"/proc/{one}/task").iterdir():
-                found += map(int, (task / "children").read_text().split())
-        except FileNotFoundError:
-            continue
-    return found
 
 
 def _pss(pid: int) -> float:

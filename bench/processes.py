@@ -76,3 +76,15 @@ def answers(port: int, path: str) -> bool:
         return False
     finally:
         connection.close()
+
+
+def group(pid: int) -> list[int]:
+    """`pid` and all below it."""
+    found = [pid]
+    for one in found:
+        try:
+            for task in Path(f"/proc/{one}/task").iterdir():
+                found += map(int, (task / "children").read_text().split())
+        except FileNotFoundError:
+            continue
+    return found

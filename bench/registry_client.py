@@ -59,13 +59,13 @@ class Pusher:
         return answer.getheader("Location", "")
 
 
-def manifest(name: str) -> bytes:
+def manifest(name: str, layer: bytes = LAYER) -> bytes:
     """The manifest of an image of one small layer, unlike that of any other name."""
     content: dict[str, Any] = {
         "schemaVersion": 2,
         "mediaType": MANIFEST,
         "config": _descriptor("application/vnd.oci.image.config.v1+json", CONFIG),
-        "layers": [_descriptor("application/vnd.oci.image.layer.v1.tar", LAYER)],
+        "layers": [_descriptor("application/vnd.oci.image.layer.v1.tar", layer)],
         "annotations": {"org.opencontainers.image.ref.name": name},
     }
     return json.dumps(content).encode()
