@@ -32,7 +32,7 @@ class Tags:
 
         NAME_UNKNOWN if nothing was ever pushed there.
         """
-        names = (tag for tag in self._names(repository) if tag > after and self.resolve(repository, tag))
+        names = (tag for tag in self._names(repository, after) if self.resolve(repository, tag))
         if count is None:
             return list(names), False
         found = list(islice(names, count + 1)) if count else []
@@ -61,14 +61,16 @@ class Tags:
         """For who holds the repository's lock."""
         self._driver.delete(paths.tag(repository, tag))
 
-    def _names(self, repository: str) -> Iterator[str]:
-        """The names of folders, sorted; there may be no tag in one."""
+    def _names(self, repository: str, after: str = "") -> Iterator[str]:
+        """The names of folders behind `after`, sorted; there may be no tag in one."""
+        folder = paths.tags(repository)
         try:
-            children = self._driver.list(paths.tags(repository))
+            children = self._driver.list(folder)
         except PathNotFoundError:
             self._require(repository)
             return
-        for name in sorted(child.rpartition("/")[2] for child in children):
+        start = len(folder) + 1
+        for name in sorted(name for child in children if (name := child[start:]) > after):
             try:
                 yield parse_tag(name)
             except InvalidNameError:
