@@ -1,6 +1,6 @@
 FROM python:3.13-slim AS build
 COPY . /src
-RUN pip install --no-cache-dir --prefix /installed /src
+RUN pip install --no-cache-dir --prefix /installed '/src[s3,azure]'
 
 FROM python:3.13-slim
 COPY --from=build /installed /usr/local

@@ -2,11 +2,15 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from object_stores import Seaweed
+from object_stores import azurite as an_azurite
 from postgres import Postgres
 from shop import Shop
 from sqlalchemy import Engine
@@ -72,6 +76,35 @@ def engine(database_url: str) -> Iterator[Engine]:
     made = make_engine(database_url)
     yield made
     made.dispose()
+
+
+@pytest.fixture(scope="session")
+def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
+    server = Seaweed(tmp_path_factory.mktemp("seaweed"))
+    with server.up():
+        yield server
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Any]]:
+    try:
+        with an_azurite(tmp_path_factory.mktemp("azurite")) as parameters:
+            yield parameters
+    except FileNotFoundError as error:
+        missing(str(error))
+
+
+@pytest.fixture(params=["inmemory", "filesystem", "s3", "azure"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Mapping[str, Any]]:
+    """A driver's name and its parameters, for a place where nothing lies yet."""
+    match request.param:
+        case "s3":
+            server: Seaweed = request.getfixturevalue("seaweed")
+            return "s3", server.parameters()
+        case "azure":
+            return "azure", request.getfixturevalue("azurite") | {"rootdirectory": uuid.uuid4().hex}
+        case name:
+            return name, {"rootdirectory": str(tmp_path / "storage")}
 
 
 @pytest.fixture(params=["inmemory", "filesystem"])

@@ -33,10 +33,16 @@ def make_storage(settings: Settings) -> tuple["StorageDriver", "Locks"]:
     from app.registry.locks import FileLocks, ThreadLocks
     from app.registry.storage.factory import make_driver
 
-    if settings.registry.storage.inmemory is not None:
+    storage = settings.registry.storage
+    if storage.inmemory is not None:
         return make_driver("inmemory", {}), ThreadLocks()
-    driver = make_driver("filesystem", {"rootdirectory": str(settings.registry_root)})
-    return driver, FileLocks(settings.data / "locks")
+    locks = FileLocks(settings.data / "locks")
+    redirects = not storage.redirect.disable
+    if s3 := storage.s3 or storage.s3aws:
+        return make_driver("s3", s3.parameters(), redirects), locks
+    if storage.azure:
+        return make_driver("azure", storage.azure.parameters(), redirects), locks
+    return make_driver("filesystem", {"rootdirectory": str(settings.registry_root)}), locks
 
 
 def make_registry(settings: Settings, observe: "Observe | None" = None) -> tuple["Registry", "Locks"]:

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import re
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from app.domain.errors import InvalidDigestError
 
@@ -65,17 +65,30 @@ def beginning(text: str) -> str | None:
     return match[1] if match else None
 
 
+class Hash(Protocol):
+    """What hashlib gives, as far as it is needed here."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take in `data`."""
+
+    def hexdigest(self) -> str:
+        """Of all that was taken in, in lower-case hex."""
+
+
 class Verifier:
     """Hashes bytes as they pass and says at the end whether they were the promised ones."""
 
-    def __init__(self, expected: Digest) -> None:
-        """Raise InvalidDigestError for an algorithm that can't be computed here."""
+    def __init__(self, expected: Digest, begun: Hash | None = None) -> None:
+        """`begun` has taken in what comes before, by the algorithm of `expected`.
+
+        Raise InvalidDigestError for an algorithm that can't be computed here.
+        """
         if not expected.computable:
             raise InvalidDigestError(str(expected))
         self.expected = expected
-        self._state: Any = hashlib.new(expected.algorithm)
+        self._state: Hash = begun or hashlib.new(expected.algorithm)
 
-    def update(self, chunk: bytes | memoryview) -> None:
+    def update(self, chunk: bytes) -> None:
         self._state.update(chunk)
 
     def matches(self) -> bool:

@@ -1,14 +1,13 @@
 """Blobs: bytes by digest, and which repository holds which."""
 
 from dataclasses import dataclass
-from typing import BinaryIO
 
 from app.domain.digests import Descriptor, Digest
 from app.registry import links, paths
 from app.registry.errors import BLOB_UNKNOWN, RegistryError
 from app.registry.locks import Locks
 from app.registry.notify import Fact, Listener
-from app.registry.storage.driver import PathNotFoundError, StorageDriver
+from app.registry.storage.driver import FileReader, PathNotFoundError, StorageDriver
 
 MEDIA_TYPE = "application/octet-stream"
 
@@ -44,9 +43,13 @@ class Blobs:
             raise RegistryError(BLOB_UNKNOWN, str(digest))
         return blob
 
-    def open(self, blob: Blob, offset: int) -> BinaryIO:
+    def open(self, blob: Blob, offset: int) -> FileReader:
         """Its bytes from `offset` on."""
         return self._driver.reader(paths.blob_data(blob.stored_as), offset)
+
+    def url(self, blob: Blob) -> str | None:
+        """Where its bytes can be had for a while without this process; None if nowhere."""
+        return self._driver.redirect_url(paths.blob_data(blob.stored_as))
 
     def holds(self, repository: str, digest: Digest) -> bool:
         """Whether the repository has the link."""

@@ -13,6 +13,7 @@
             _uploads/<session>/
                 data                                                what has come so far
                 startedat                                           2026-11-23T20:08:44Z; makes the session
+                hashstates/sha256/<bytes>                           what `sha256` keeps after so many; may be missing
 
 A `link` holds one digest and no newline. Its content counts, not its path: distribution stores a blob that
 was pushed as sha512 under its sha256, and links both to that. The parts of a name are folders, none of which
@@ -88,3 +89,7 @@ def upload_data(repository: str, session: str) -> str:
 
 def upload_started(repository: str, session: str) -> str:
     return f"{upload(repository, session)}/startedat"
+
+
+def upload_hash_state(repository: str, session: str, size: int) -> str:
+    return f"{upload(repository, session)}/hashstates/sha256/{size}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, BinaryIO
+from typing import Any
 
 from app.domain.digests import Descriptor, Digest
 from app.registry import catalog, validation
@@ -17,7 +17,7 @@ from app.registry.notify import Fact, Listener
 from app.registry.policy import Policy
 from app.registry.referrers import Referrers, ReferrersAsked
 from app.registry.schema1 import SIGNED, SPELLINGS
-from app.registry.storage.driver import StorageDriver
+from app.registry.storage.driver import FileReader, StorageDriver
 from app.registry.tags import Tags
 from app.registry.uploads import Session, Uploads
 from app.registry.validation import Manifest
@@ -57,9 +57,13 @@ class Registry:
         """BLOB_UNKNOWN if the repository does not hold it."""
         return self._blobs.get(repository, digest)
 
-    def open_blob(self, blob: Blob, offset: int) -> BinaryIO:
+    def open_blob(self, blob: Blob, offset: int) -> FileReader:
         """The bytes of a blob from `offset` on. The caller closes it."""
         return self._blobs.open(blob, offset)
+
+    def blob_url(self, blob: Blob) -> str | None:
+        """Where a client gets the bytes from the storage itself; None if it must be served."""
+        return self._blobs.url(blob)
 
     def delete_blob(self, repository: str, digest: Digest, listener: Listener) -> None:
         self._blobs.delete(repository, digest, listener)

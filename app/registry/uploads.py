@@ -15,14 +15,17 @@ from datetime import UTC, datetime
 from typing import Self
 
 from app.domain.digests import Descriptor, Digest, Verifier
-from app.registry import paths
+from app.registry import paths, sha256
 from app.registry.blobs import MEDIA_TYPE, Blobs
 from app.registry.bodies import CHUNK, Body
 from app.registry.errors import BLOB_UPLOAD_UNKNOWN, DIGEST_INVALID, RegistryError, UploadRangeError
 from app.registry.locks import BusyError, Locks
 from app.registry.notify import Fact, Listener
+from app.registry.sha256 import Sha256
 from app.registry.storage.driver import PathNotFoundError, StorageDriver
 
+_WORTH_KEEPING = 1024 * 1024
+"""Bytes that are dearer to read and hash again than the state of their hash is to write and read."""
 _IDENTIFIER = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -59,10 +62,7 @@ class Uploads:
             self._driver.stat(paths.upload_started(session.repository, session.identifier))
         except PathNotFoundError:
             raise RegistryError(BLOB_UPLOAD_UNKNOWN) from None
-        try:
-            return self._driver.stat(_data(session)).size
-        except PathNotFoundError:
-            return 0
+        return self._driver.written(_data(session))
 
     def append(self, session: Session, body: Body) -> int:
         """Take more bytes, and tell how many there are now.
@@ -71,11 +71,14 @@ class Uploads:
         kept.
         """
         with (
-            self._writing(session, body),
+            self._writing(session, body) as before,
+            self._hashing(session, before) as hashed,
             closing(self._driver.writer(_data(session), append=True)) as writer,
         ):
             for chunk in body.chunks():
                 writer.write(chunk)
+                if hashed:
+                    hashed.update(chunk)
             return writer.size
 
     def finish(self, session: Session, digest: Digest, body: Body, listener: Listener) -> Descriptor:
@@ -86,8 +89,12 @@ class Uploads:
         """
         verifier = Verifier(digest)
         with self._writing(session, body) as before:
-            size = self._complete(session, body, None if before else verifier)
-            if before:
+            hashed = self._hash_of(session, before) if before and digest.algorithm == "sha256" else None
+            if hashed:
+                verifier = Verifier(digest, hashed)
+            unread = before and not hashed
+            size = self._complete(session, body, None if unread else verifier)
+            if unread:
                 self._read_into(verifier, session)
             if not verifier.matches():
                 self._remove(session)
@@ -105,13 +112,12 @@ class Uploads:
         try:
             return self.finish(session, digest, body, listener)
         except BaseException:
-            self._remove(session)
+            self._give_up(session)
             raise
 
     def cancel(self, session: Session) -> None:
         with self._writing(session, None):
-            self._driver.writer(_data(session), append=True).cancel()
-            self._remove(session)
+            self._give_up(session)
 
     @contextmanager
     def _writing(self, session: Session, body: Body | None) -> Iterator[int]:
@@ -124,6 +130,36 @@ class Uploads:
                 yield size
         except BusyError as error:
             raise UploadRangeError(session.repository, session.identifier, self.size(session)) from error
+
+    @contextmanager
+    def _hashing(self, session: Session, size: int) -> Iterator[Sha256 | None]:
+        """The hash of the `size` bytes that are there, to go on with.
+
+        It is kept for the next request, also if this one's body is short. After a failure of the storage it is
+        not: nobody knows then which bytes are there.
+        """
+        hashed = self._hash_of(session, size)
+        try:
+            yield hashed
+        except RegistryError:
+            self._keep(session, hashed)
+            raise
+        self._keep(session, hashed)
+
+    def _hash_of(self, session: Session, size: int) -> Sha256 | None:
+        """None if all must be read again: a crash, or distribution, may have left no state of just these bytes."""
+        if not size:
+            return sha256.begin()
+        place = paths.upload_hash_state(session.repository, session.identifier, size)
+        try:
+            return sha256.resume(self._driver.get_content(place), size)
+        except PathNotFoundError:
+            return None
+
+    def _keep(self, session: Session, hashed: Sha256 | None) -> None:
+        if hashed and hashed.length >= _WORTH_KEEPING:
+            place = paths.upload_hash_state(session.repository, session.identifier, hashed.length)
+            self._driver.put_content(place, hashed.state())
 
     def _complete(self, session: Session, body: Body, verifier: Verifier | None) -> int:
         with closing(self._driver.writer(_data(session), append=True)) as writer:
@@ -144,6 +180,10 @@ class Uploads:
         with listener.writing([fact]), self._locks.linking(descriptor.digest):
             self._driver.move(_data(session), paths.blob_data(descriptor.digest))
             self._blobs.link(session.repository, descriptor.digest, descriptor.digest)
+
+    def _give_up(self, session: Session) -> None:
+        self._driver.writer(_data(session), append=True).cancel()
+        self._remove(session)
 
     def _remove(self, session: Session) -> None:
         """Nothing of the session is left, also if nothing was."""

@@ -22,6 +22,7 @@ ROOT = "/var/lib/registry"
 
 _OWN_WAY = Verdict("without effect: what can't change is cached, what can is looked up")
 _SERVED = Verdict("not supported: content is served by the registry itself")
+_CLIENTS_LOG = Verdict("without effect: the store's client writes no log of its own")
 _NOT_RUN = Verdict("not supported: no code of others runs in this registry", fatal=True)
 _NOT_SENT = Verdict("not supported: nothing is reported there")
 _VERDICTS: Mapping[str, Verdict] = {
@@ -31,6 +32,11 @@ _VERDICTS: Mapping[str, Verdict] = {
     "storage.cache": _OWN_WAY,
     "storage.tag": Verdict("without effect: tags of a repository are looked up one after the other"),
     "storage.filesystem.maxthreads": Verdict("without effect: each request has a thread, of 64 in each process"),
+    "storage.s3.loglevel": _CLIENTS_LOG,
+    "storage.s3aws.loglevel": _CLIENTS_LOG,
+    "storage.gcs": Verdict(
+        "not supported: reach Google's storage by its S3 interface, with s3: and an HMAC key", fatal=True
+    ),
     "storage.oss": Verdict("not supported: no driver for this storage", fatal=True),
     "storage.swift": Verdict("not supported: no driver for this storage", fatal=True),
     "middleware.registry": _NOT_RUN,

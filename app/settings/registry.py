@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.domain.times import SECOND_NS, parse_duration
-from app.settings.values import SecretUrl, Section, resolved
+from app.settings.drivers import AzureSection, Filesystem, InMemory, S3Section
+from app.settings.values import SecretText, SecretUrl, Section, Text
 
 HOUR_NS = 3600 * SECOND_NS
 
@@ -47,8 +48,6 @@ Pattern = Annotated[str, AfterValidator(_pattern)]
 Network = Annotated[str, AfterValidator(_network)]
 Positive = Annotated[Duration, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
-Text = Annotated[str, Field(coerce_numbers_to_str=True)]
-SecretText = Annotated[SecretStr, BeforeValidator(resolved)]
 
 
 class Ignore(Section):
@@ -81,17 +80,6 @@ class Notifications(Section):
     endpoints: tuple[Endpoint, ...] | None = None
 
 
-class Filesystem(Section):
-    """`maxthreads`: the threads of the web process are the limit."""
-
-    rootdirectory: str | None = None
-    maxthreads: Idle = None
-
-
-class InMemory(Section):
-    pass
-
-
 class Delete(Section):
     """Whether `DELETE` is answered: in distribution's file not unless said, in our own always unless said."""
 
@@ -117,7 +105,7 @@ class Maintenance(Section):
 
 
 class Redirect(Section):
-    """Whether clients are sent to the object store for content; the drivers here serve it themselves."""
+    """Clients are sent to an object store for content unless that is off."""
 
     disable: bool = False
 
@@ -127,6 +115,9 @@ class Storage(Section):
 
     filesystem: Filesystem | None = None
     inmemory: InMemory | None = None
+    s3: S3Section | None = None
+    s3aws: S3Section | None = None
+    azure: AzureSection | None = None
     delete: Delete = Delete()
     redirect: Redirect = Redirect()
     maintenance: Maintenance = Maintenance()
@@ -135,7 +126,8 @@ class Storage(Section):
 
     @model_validator(mode="after")
     def _one_driver(self) -> Self:
-        if self.filesystem is not None and self.inmemory is not None:
+        drivers = (self.filesystem, self.inmemory, self.s3, self.s3aws, self.azure)
+        if sum(driver is not None for driver in drivers) > 1:
             raise PydanticCustomError("drivers", "name one storage driver, not two")
         return self
 

@@ -89,7 +89,9 @@ Resolved = Annotated[str, BeforeValidator(resolved)]
 Secret = Annotated[SecretStr, BeforeValidator(_by_reference)]
 Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_one_or_two)]
 """One, or two while a sender changes from one to the other; the first is the one to use from now on."""
-SecretUrl = Annotated[SecretStr, BeforeValidator(resolved)]
+SecretText = Annotated[SecretStr, BeforeValidator(resolved)]
+SecretUrl = SecretText
+Text = Annotated[str, Field(coerce_numbers_to_str=True)]
 FilePath = Annotated[Path, AfterValidator(_beside)]
 """Sought beside the configuration."""
 Name = Annotated[str, AfterValidator(check_name)]

@@ -167,6 +167,7 @@ def test_what_must_not_be_passed_over_is_refused(read: Understand, text: str, fa
         ("version: 0.1\nstorage: {filesytem: }\n", "storage.filesytem: unknown key; did you mean 'filesystem'?"),
         ("version: 0.1\nstorage: {inmemory: , filesystem: }\n", "name one storage driver, not two"),
         ("version: 0.1\nstorage: {oss: {bucket: a}}\n", "storage.oss: not supported"),
+        ("version: 0.1\nstorage: {gcs: {bucket: a}}\n", "storage.gcs: not supported: reach Google's storage by its S3"),
         ("version: 0.1\nstorage: {inmemory: , maintenance: {readnly: {enabled: true}}}\n", "did you mean 'readonly'?"),
         ("version: 0.1\nstorage: [a]\n", "storage: name a driver"),
         ("version: 0.1\nstorage: {inmemory: }\nnotifications: [a]\n", ":3: notifications"),

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import BinaryIO
 
 from app.registry.storage.driver import (
     FileInfo,
+    FileReader,
     FileWriter,
     InvalidOffsetError,
     InvalidPathError,
@@ -39,8 +39,10 @@ class Checked:
     Stricter than distribution's grammar in one point: `.` and `..` are no parts of a path.
     """
 
-    def __init__(self, driver: StorageDriver) -> None:
+    def __init__(self, driver: StorageDriver, redirects: bool = True) -> None:
+        """Without `redirects` this process serves everything itself."""
         self._driver = driver
+        self._redirects = redirects
 
     @property
     def name(self) -> str:
@@ -54,15 +56,23 @@ class Checked:
         with self._checking(path):
             self._driver.put_content(path, content)
 
-    def reader(self, path: str, offset: int) -> BinaryIO:
+    def reader(self, path: str, offset: int) -> "CheckedReader":
         with self._checking(path):
             if offset < 0:
                 raise InvalidOffsetError(path, offset)
-            return self._driver.reader(path, offset)
+            return CheckedReader(self._driver.reader(path, offset), self.name, path)
 
     def writer(self, path: str, append: bool) -> "CheckedWriter":
         with self._checking(path):
             return CheckedWriter(self._driver.writer(path, append), self.name, path)
+
+    def written(self, path: str) -> int:
+        with self._checking(path):
+            return self._driver.written(path)
+
+    def redirect_url(self, path: str) -> str | None:
+        with self._checking(path):
+            return self._driver.redirect_url(path) if self._redirects else None
 
     def stat(self, path: str) -> FileInfo:
         with self._checking(path, root=True):
@@ -86,6 +96,22 @@ class Checked:
             if not _PATH.fullmatch(path) and not (root and path == "/"):
                 raise InvalidPathError(path)
             yield
+
+
+class CheckedReader:
+    """A reader whose every error is a StorageError."""
+
+    def __init__(self, reader: FileReader, driver: str, path: str) -> None:
+        self._reader = reader
+        self._driver = driver
+        self._path = path
+
+    def read(self, size: int, /) -> bytes:
+        with _named(self._driver, self._path):
+            return self._reader.read(size)
+
+    def close(self) -> None:
+        self._reader.close()
 
 
 class CheckedWriter:

@@ -7,7 +7,7 @@ that and names the driver in every error, so drivers do neither.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from app.domain.errors import TagtrailError
 
@@ -61,6 +61,16 @@ class FileInfo:
     is_folder: bool
 
 
+class FileReader(Protocol):
+    """The bytes of a file, from where it was opened to its end."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes; none at the end."""
+
+    def close(self) -> None:
+        """Let go of the file, wherever reading has come to."""
+
+
 class FileWriter(Protocol):
     """A file being written: `write* commit close`, or `write* close` for one that is continued later.
 
@@ -89,7 +99,8 @@ class StorageDriver(Protocol):
     """A tree of files. Safe for use by several threads, and by several processes if it outlives one.
 
     What returns has happened and is durable. Undefined: writing one path from two writers at once, and
-    appending to what was committed with content.
+    appending to what was committed with content. An object store has no folders: there a name may be a file
+    and have others below it, and a folder is gone with the last of its files.
     """
 
     @property
@@ -102,7 +113,7 @@ class StorageDriver(Protocol):
     def put_content(self, path: str, content: bytes) -> None:
         """Create or replace a small file at once, with its folders. Readers see the old or the new."""
 
-    def reader(self, path: str, offset: int) -> BinaryIO:
+    def reader(self, path: str, offset: int) -> FileReader:
         """A stream from `offset` bytes on; at or behind the end it is empty.
 
         InvalidOffsetError if `offset` is negative, PathNotFoundError whatever the offset if there is no file.
@@ -110,6 +121,15 @@ class StorageDriver(Protocol):
 
     def writer(self, path: str, append: bool) -> FileWriter:
         """Write a file with its folders: from nothing, or behind what it holds if `append`."""
+
+    def written(self, path: str) -> int:
+        """Bytes that writers have brought to a file, committed or not; 0 if none ever began it."""
+
+    def redirect_url(self, path: str) -> str | None:
+        """Where a client may GET the file by itself for a while; None if this process must serve it.
+
+        Whether the file is there is not asked.
+        """
 
     def stat(self, path: str) -> FileInfo:
         """PathNotFoundError if there is neither file nor folder; `/` may be either."""

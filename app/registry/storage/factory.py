@@ -1,24 +1,62 @@
-"""From a name in the configuration to a driver."""
+"""From a name in the configuration to a driver. Each brings its vendor's client along only where it is used."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from app.domain.errors import TagtrailError
 from app.registry.storage.checked import Checked
+from app.registry.storage.driver import StorageDriver
 from app.registry.storage.filesystem import Filesystem
 from app.registry.storage.memory import Memory
 
 
-def make_driver(name: str, parameters: Mapping[str, Any]) -> Checked:
-    """The driver for one entry of distribution's `storage:` section, e.g. `filesystem`, `{"rootdirectory":
-    "…"}`.
+class MissingClientError(TagtrailError):
+    """The vendor's client for a driver is not installed."""
 
-    ValueError for a name that is not known.
+    def __init__(self, driver: str) -> None:
+        super().__init__(f"storage on {driver} needs more packages: pip install 'tagtrail[{driver}]'")
+
+
+def make_driver(name: str, parameters: Mapping[str, Any], redirects: bool = True) -> Checked:
+    """The driver for one entry of distribution's `storage:` section, e.g. `filesystem`, `{"rootdirectory":
+    "…"}`. Without `redirects` it sends no client to the storage.
+
+    ValueError for a name that is not known, TypeError for a parameter, MissingClientError.
     """
+    return Checked(_driver(name, parameters), redirects)
+
+
+def _driver(name: str, parameters: Mapping[str, Any]) -> StorageDriver:
     match name:
         case "filesystem":
-            return Checked(Filesystem(Path(parameters.get("rootdirectory", "/var/lib/registry"))))
+            return Filesystem(Path(parameters.get("rootdirectory", "/var/lib/registry")))
         case "inmemory":
-            return Checked(Memory())
+            return Memory()
+        case "s3":
+            return _s3(parameters)
+        case "azure":
+            return _azure(parameters)
         case _:
-            raise ValueError(f"unknown storage driver {name!r}: filesystem and inmemory are known")
+            raise ValueError(f"unknown storage driver {name!r}: filesystem, inmemory, s3 and azure are known")
+
+
+def _s3(parameters: Mapping[str, Any]) -> StorageDriver:
+    try:
+        from app.registry.storage.objects import Objects
+        from app.registry.storage.s3 import S3
+        from app.registry.storage.s3_client import S3Parameters
+    except ModuleNotFoundError:
+        raise MissingClientError("s3") from None
+    given = S3Parameters(**parameters)
+    return Objects(S3(given), given.rootdirectory)
+
+
+def _azure(parameters: Mapping[str, Any]) -> StorageDriver:
+    try:
+        from app.registry.storage.azure import Azure, AzureParameters
+        from app.registry.storage.objects import Objects
+    except ModuleNotFoundError:
+        raise MissingClientError("azure") from None
+    given = AzureParameters(**parameters)
+    return Objects(Azure(given), given.rootdirectory)

@@ -66,6 +66,15 @@ class Filesystem:
         self._folders.make(place.parent)
         return _Writer(place, append)
 
+    def written(self, path: str) -> int:
+        try:
+            return self._place(path).stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return 0
+
+    def redirect_url(self, path: str) -> str | None:
+        """None: there is nobody else who could serve it."""
+
     def stat(self, path: str) -> FileInfo:
         place = self._place(path)
         with _found(path):

@@ -44,6 +44,13 @@ class Memory:
                 self.put_content(path, b"")
             return _Writer(self, path)
 
+    def written(self, path: str) -> int:
+        with self._lock:
+            return len(self._files[path].content) if path in self._files else 0
+
+    def redirect_url(self, path: str) -> str | None:
+        """None: there is nobody else who could serve it."""
+
     def stat(self, path: str) -> FileInfo:
         with self._lock:
             file = self._files.get(path)

@@ -3,9 +3,8 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import BinaryIO
 
-from app.registry.storage.driver import FileInfo, FileWriter, StorageDriver
+from app.registry.storage.driver import FileInfo, FileReader, FileWriter, StorageDriver
 
 Observe = Callable[[str, str, float], None]
 """Hears the driver's name, the action as distribution calls it, and the seconds."""
@@ -38,13 +37,21 @@ class Timed:
         with self._timing("PutContent"):
             self._driver.put_content(path, content)
 
-    def reader(self, path: str, offset: int) -> BinaryIO:
+    def reader(self, path: str, offset: int) -> FileReader:
         with self._timing("Reader"):
             return self._driver.reader(path, offset)
 
     def writer(self, path: str, append: bool) -> FileWriter:
         with self._timing("Writer"):
             return self._driver.writer(path, append)
+
+    def written(self, path: str) -> int:
+        with self._timing("Stat"):
+            return self._driver.written(path)
+
+    def redirect_url(self, path: str) -> str | None:
+        with self._timing("RedirectURL"):
+            return self._driver.redirect_url(path)
 
     def stat(self, path: str) -> FileInfo:
         with self._timing("Stat"):

@@ -1,18 +1,20 @@
 """Blobs, and uploads of them."""
 
 from collections.abc import Iterator
-from typing import BinaryIO
 
 from flask import Response, request
 
 from app.domain.digests import Descriptor, Digest
 from app.domain.names import parse_repository
 from app.registry import errors
+from app.registry.blobs import Blob
 from app.registry.bodies import CHUNK
 from app.registry.errors import RegistryError
+from app.registry.storage.driver import FileReader
 from app.registry.uploads import Session
 from app.web.registry import parsing
 from app.web.registry.answers import Answer, Call, body, content, upload_headers
+from app.web.registry.parsing import Span
 
 
 def get_blob(call: Call) -> Response:
@@ -20,15 +22,29 @@ def get_blob(call: Call) -> Response:
     headers = content(blob.descriptor) | {"Accept-Ranges": "bytes", "Cache-Control": "max-age=31536000"}
     if parsing.matches(request.headers.get("If-None-Match"), blob.descriptor.digest):
         return Answer(status=304, headers=headers)
-    size = blob.descriptor.size
-    span = parsing.byte_range(request.headers.get("Range"), size)
-    start, stop = (span.start, span.stop) if span else (0, size)
-    stream = call.registry.open_blob(blob, start)
+    span = parsing.byte_range(request.headers.get("Range"), blob.descriptor.size)
+    url = call.registry.blob_url(blob) if request.method == "GET" else None
+    answer = _redirected(blob, url) if url else _served(call, blob, span, headers)
     call.listener.pulled(blob.pulled())
+    return answer
+
+
+def _redirected(blob: Blob, url: str) -> Response:
+    """To the storage, of which the client asks the same range. HEAD is answered here, with the digest."""
+    return Answer(status=307, headers={"Location": url, "Docker-Content-Digest": str(blob.descriptor.digest)})
+
+
+def _served(call: Call, blob: Blob, span: Span | None, headers: dict[str, str]) -> Response:
+    size = blob.descriptor.size
+    start, stop = (span.start, span.stop) if span else (0, size)
     headers["Content-Length"] = str(stop - start)
     if span:
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
-    answer = Answer(_pieces(stream, stop - start), 206 if span else 200, headers)
+    status = 206 if span else 200
+    if request.method == "HEAD":
+        return Answer(status=status, headers=headers)
+    stream = call.registry.open_blob(blob, start)
+    answer = Answer(_pieces(stream, stop - start), status, headers)
     answer.call_on_close(stream.close)
     return answer
 
@@ -80,7 +96,7 @@ def cancel_upload(call: Call) -> Response:
     return Answer(status=204)
 
 
-def _pieces(stream: BinaryIO, left: int) -> Iterator[bytes]:
+def _pieces(stream: FileReader, left: int) -> Iterator[bytes]:
     while left and (piece := stream.read(min(CHUNK, left))):
         left -= len(piece)
         yield piece

@@ -1,0 +1,93 @@
+"""Real object stores on free ports of loopback, each with a bucket: SeaweedFS for S3, Azurite for Azure."""
+
+import json
+import shutil
+import sys
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from azure.storage.blob import ContainerClient
+from registry_server import free_port, running
+
+from app.registry.storage.driver import StorageError
+from app.registry.storage.factory import make_driver
+
+BUCKET = "registry"
+_KEYS = {"accesskey": "tests", "secretkey": "only-for-tests"}
+_AZURITE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="  # everybody's
+
+
+@dataclass(slots=True)
+class Seaweed:
+    """An S3 server with its data in a folder, which can be stopped and started again."""
+
+    folder: Path
+    port: int = field(default_factory=free_port)
+    others: Sequence[int] = field(default_factory=lambda: [free_port() for _ in range(10)])
+
+    def parameters(self) -> dict[str, Any]:
+        """Of the `s3` driver, in a folder of the bucket that nobody else has."""
+        place = {"bucket": BUCKET, "region": "us-east-1", "rootdirectory": f"/{uuid.uuid4().hex}"}
+        return place | _KEYS | {"regionendpoint": f"http://127.0.0.1:{self.port}", "forcepathstyle": True}
+
+    @contextmanager
+    def up(self) -> Iterator[None]:
+        access = {"name": "tests", "actions": ["Admin", "Read", "Write", "List"]}
+        keys = {"accessKey": _KEYS["accesskey"], "secretKey": _KEYS["secretkey"]}
+        settings = self.folder / "s3.json"
+        settings.write_text(json.dumps({"identities": [access | {"credentials": [keys]}]}))
+        master, volume, filer, *grpc = map(str, self.others)
+        command = [
+            str(Path(sys.executable).with_name("weed")),
+            *("mini", "-dir", str(self.folder), "-ip", "127.0.0.1", "-ip.bind", "127.0.0.1"),
+            *("-master.port", master, "-volume.port", volume, "-filer.port", filer, "-s3.port", str(self.port)),
+            *("-master.port.grpc", grpc[0], "-volume.port.grpc", grpc[1], "-filer.port.grpc", grpc[2]),
+            *("-s3.port.grpc", grpc[3], "-s3.port.iceberg", "0", "-s3.port.lance", "0", "-s3.config", str(settings)),
+            *("-admin.port", grpc[4], "-admin.port.grpc", grpc[5], "-debug.port", grpc[6]),
+            *("-webdav=false", "-admin.ui=false", "-bucket", BUCKET),
+        ]
+        with running(command, self.port, self.folder):
+            self._wait_for_the_bucket()
+            yield
+
+    def _wait_for_the_bucket(self) -> None:
+        driver = make_driver("s3", self.parameters())
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                driver.put_content("/up", b"")
+                return driver.delete("/up")
+            except StorageError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+
+
+@contextmanager
+def azurite(folder: Path) -> Iterator[dict[str, Any]]:
+    """An Azure server that keeps all in memory: parameters of the `azure` driver, to which a folder is added.
+
+    FileNotFoundError without `azurite-blob`, which npm installs.
+    """
+    program = shutil.which("azurite-blob")
+    if program is None:
+        raise FileNotFoundError("azurite-blob is not on PATH: npm install azurite")
+    port = free_port()
+    command = [program, "--blobHost", "127.0.0.1", "--blobPort", str(port), "--silent", "--skipApiVersionCheck"]
+    command += ["--disableTelemetry", "--inMemoryPersistence"]
+    given = {
+        "accountname": "devstoreaccount1",
+        "accountkey": _AZURITE_KEY,
+        "container": BUCKET,
+        "serviceurl": f"http://127.0.0.1:{port}/devstoreaccount1",
+    }
+    with running(command, port, folder):
+        credential = {"account_name": given["accountname"], "account_key": given["accountkey"]}
+        with ContainerClient(given["serviceurl"], BUCKET, credential=credential) as container:
+            container.create_container()
+        yield given
