@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from azure.storage.blob import ContainerClient
 from registry_server import free_port, running
 
 from app.registry.storage.driver import StorageError
@@ -77,6 +76,8 @@ def azurite(folder: Path) -> Iterator[dict[str, Any]]:
     program = shutil.which("azurite-blob")
     if program is None:
         raise FileNotFoundError("azurite-blob is not on PATH: npm install azurite")
+    from azure.storage.blob import ContainerClient
+
     port = free_port()
     command = [program, "--blobHost", "127.0.0.1", "--blobPort", str(port), "--silent", "--skipApiVersionCheck"]
     command += ["--disableTelemetry", "--inMemoryPersistence"]
