@@ -5,7 +5,7 @@ import shutil
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,3 +92,23 @@ def azurite(folder: Path) -> Iterator[dict[str, Any]]:
         with ContainerClient(given["serviceurl"], BUCKET, credential=credential) as container:
             container.create_container()
         yield given
+
+
+def left_in(name: str, parameters: Mapping[str, Any]) -> list[str]:
+    """Every object below a driver's folder, and what was begun there and never finished, as the store itself says."""
+    folder = parameters["rootdirectory"].strip("/") + "/"
+    if name == "s3":
+        from app.registry.storage.s3_client import S3Parameters, make_client
+
+        client = make_client(S3Parameters(**parameters))
+        objects = client.list_objects_v2(Bucket=BUCKET, Prefix=folder).get("Contents", [])
+        begun = client.list_multipart_uploads(Bucket=BUCKET, Prefix=folder).get("Uploads", [])
+        found = [one["Key"] for one in objects if not one["Key"].endswith("/")] + [one["Key"] for one in begun]
+    else:
+        from azure.storage.blob import ContainerClient
+
+        credential = {"account_name": parameters["accountname"], "account_key": parameters["accountkey"]}
+        with ContainerClient(parameters["serviceurl"], BUCKET, credential=credential) as container:
+            blobs = container.list_blobs(name_starts_with=folder, include=["uncommittedblobs"])
+            found = [one.name for one in blobs]
+    return sorted(f"/{key.removeprefix(folder)}" for key in found)

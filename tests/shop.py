@@ -13,6 +13,7 @@ from app.domain.digests import Digest
 from app.registry.locks import Locks
 from app.registry.registry import Registry
 from app.registry.storage.checked import Checked
+from app.registry.storage.driver import PathNotFoundError
 from app.registry.validation import OCI_MANIFEST
 
 HERE = "/docker/registry/v2/repositories/shop/web"
@@ -75,4 +76,7 @@ class Shop:
             return False
 
     def uploads(self) -> list[str]:
-        return list(self.driver.list(f"{HERE}/_uploads")) if self.exists(f"{HERE}/_uploads") else []
+        try:
+            return list(self.driver.list(f"{HERE}/_uploads"))
+        except PathNotFoundError:
+            return []

@@ -100,9 +100,17 @@ class S3:
 
     def clear(self, prefix: str) -> bool:
         keys = [key for key, _ in self.below(prefix)]
-        self._delete_all(keys + _folders(keys, prefix))
+        self._delete_all([*keys, prefix])
+        folders = list(self._folders(prefix))
+        self._delete_all([*folders, prefix] if folders else [])
         self._give_up(prefix)
         return bool(keys)
+
+    def _folders(self, prefix: str) -> Iterator[str]:
+        """All below a folder with nothing in it, the deepest first: SeaweedFS makes them, and lists them for ever."""
+        for child in self.children(prefix):
+            yield from self._folders(f"{child}/")
+            yield f"{child}/"
 
     def _delete_all(self, keys: Sequence[str]) -> None:
         for start in range(0, len(keys), _AT_ONCE):
@@ -127,15 +135,6 @@ class S3:
 
     def _target(self, key: str) -> Target:
         return Target(self._client, self._given.bucket, key, self._given.extra, self._given.chunksize)
-
-
-def _folders(keys: Sequence[str], prefix: str) -> list[str]:
-    """The folders that held `keys`, down to `prefix` itself, the deepest first: SeaweedFS goes on listing them."""
-    found = {prefix}
-    for key in keys:
-        parts = key.removeprefix(prefix).split("/")[:-1]
-        found |= {f"{prefix}{'/'.join(parts[:count])}/" for count in range(1, len(parts) + 1)}
-    return sorted(found, key=len, reverse=True)
 
 
 class _Reader:
