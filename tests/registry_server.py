@@ -1,8 +1,9 @@
 """The registry's routes alone: in a Flask app for tests, and served by granian as a program.
 
-python registry_server.py PORT STORAGE LOCKS
+python registry_server.py PORT LOCKS DRIVER PARAMETERS, which are JSON
 """
 
+import json
 import socket
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from flask import Flask, Request
 from granian.constants import Interfaces
@@ -41,9 +43,19 @@ def an_app(
 @contextmanager
 def served(storage: Path, locks: Path) -> Iterator[str]:
     """Two processes of the registry on a free port of loopback: `host:port`."""
+    with served_from("filesystem", {"rootdirectory": str(storage)}, locks) as (address, _):
+        yield address
+
+
+@contextmanager
+def served_from(
+    driver: str, parameters: Mapping[str, Any], locks: Path
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The same over any driver, and the process that serves."""
     port = str(free_port())
-    with running([sys.executable, __file__, port, str(storage), str(locks)], int(port), locks.parent):
-        yield f"127.0.0.1:{port}"
+    command = [sys.executable, __file__, port, str(locks), driver, json.dumps(parameters)]
+    with running(command, int(port), locks.parent) as process:
+        yield f"127.0.0.1:{port}", process
 
 
 @contextmanager
@@ -82,11 +94,10 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     raise AssertionError(f"nothing listens on {port}, exit status {process.returncode}")
 
 
-def main(port: str, storage: str, locks: str) -> None:
+def main(port: str, locks: str, driver: str, parameters: str) -> None:
     def load(_: str) -> Flask:
-        driver = make_driver("filesystem", {"rootdirectory": storage})
         policy = Policy(schema1=Schema1(ECKey.generate_key("P-256")))
-        return an_app(Registry(driver, FileLocks(Path(locks)), policy))
+        return an_app(Registry(make_driver(driver, json.loads(parameters)), FileLocks(Path(locks)), policy))
 
     server = Server("registry", port=int(port), interface=Interfaces.WSGI, workers=2, blocking_threads=64)
     server.serve(target_loader=load)

@@ -5,14 +5,15 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import missing
 from images import Image, an_image
-from registry_server import free_port, running, served
+from registry_server import free_port, running, served, served_from
 
 from app.domain.digests import Digest
 from app.registry.schema1 import SIGNED
@@ -80,16 +81,23 @@ def tags(repository: str) -> list[str]:
     return found
 
 
-def test_push_inspect_copy_pull_delete(host: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("storage", ["filesystem", "s3", "azure"], indirect=True)
+def test_push_inspect_copy_pull_delete(storage: tuple[str, Mapping[str, Any]], tmp_path: Path) -> None:
+    with served_from(*storage, tmp_path / "locks") as (host, _):
+        _push_inspect_copy_pull_delete(host, tmp_path)
+
+
+def _push_inspect_copy_pull_delete(host: str, tmp_path: Path) -> None:
     image = an_image(tmp_path / "image", seed=1, layers=3, size=3_000_000)
     push(image, f"{host}/shop/web:v1")
+    push(an_image(tmp_path / "other", seed=9), f"{host}/shop/web:kept")
     seen = json.loads(skopeo("inspect", "--tls-verify=false", f"docker://{host}/shop/web:v1"))
-    assert (seen["Digest"], seen["RepoTags"], seen["Labels"]) == (str(image.digest), ["v1"], {"seed": "1"})
+    assert (seen["Digest"], seen["RepoTags"], seen["Labels"]) == (str(image.digest), ["kept", "v1"], {"seed": "1"})
     plain = ("--src-tls-verify=false", "--dest-tls-verify=false")
     skopeo("copy", *plain, f"docker://{host}/shop/web:v1", f"docker://{host}/shop/copy/of:v2")
     assert pull(f"{host}/shop/copy/of:v2", tmp_path / "pulled") == digests_of(image)
     skopeo("delete", "--tls-verify=false", f"docker://{host}/shop/web:v1")
-    assert tags(f"{host}/shop/web") == []
+    assert tags(f"{host}/shop/web") == ["kept"]
     assert tags(f"{host}/shop/copy/of") == ["v2"]
     assert pull(f"{host}/shop/copy/of@{image.digest}", tmp_path / "again") == digests_of(image)
 
