@@ -15,13 +15,13 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
+from app.bootstrap.serving import BLOCKING_THREADS
 from app.domain.changes import Kind, Provenance, TagKey, change_id
 from app.domain.events import Event, accept
 from app.domain.fan_out import PENDING
 from app.envelopes import Received, parse
 from app.store import outbox, schema
 from app.store.engine import PRAGMAS
-from app.wsgi import BLOCKING_THREADS
 from bench.serving import serve
 
 BUSY_TIMEOUT_S = 30

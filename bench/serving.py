@@ -7,7 +7,7 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server import Server
 
-from app.wsgi import BLOCKING_THREADS, WORKERS
+from app.bootstrap.serving import BLOCKING_THREADS, WORKERS
 
 
 def serve(module: str, port: int, make: Callable[..., Any]) -> None:

@@ -40,11 +40,12 @@ CONFIG = """\
 version: 0.1
 log: {{level: warn}}
 storage: {{filesystem: {{rootdirectory: {root}}}, delete: {{enabled: true}}}}
-http: {{addr: "127.0.0.1:{port}"}}
+http: {{addr: "127.0.0.1:{port}", secret: {secret}}}
 {configured}
 """
 
 
+SECRET = "shared by all who serve one storage"
 PASSWORD = "open sesame"
 _HTPASSWD = "alice:$2b$04$abcdefghijklmnopqrstuu/LVz6MZlItEy42I2juLihZ66HnQx/cy\n"
 """alice's PASSWORD under bcrypt, the only form that docker-registry knows."""
@@ -62,7 +63,7 @@ def docker_registry(folder: Path, configured: str) -> Iterator[str]:
     program = need("docker-registry")
     port = free_port()
     config = folder / "config.yml"
-    config.write_text(CONFIG.format(root=folder / "registry", port=port, configured=configured))
+    config.write_text(CONFIG.format(root=folder / "registry", port=port, secret=SECRET, configured=configured))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
     with (folder / "registry.log").open("wb") as log:
         process = subprocess.Popen([program, "serve", str(config)], stdout=log, stderr=log, env=environment)

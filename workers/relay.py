@@ -20,6 +20,7 @@ from app.store.engine import Engine, UnavailableError, now_ns, reading
 from app.usecases.retain import cut
 from app.usecases.settle_leftovers import settle_leftovers
 from workers.lanes import Lanes
+from workers.purging import Purging
 from workers.silence import Watch
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Relay:
     cut_at: float = 0.0
     lanes: Lanes = field(default_factory=Lanes)
     watch: Watch | None = None
+    purging: Purging | None = None
     watch_at: float = 0.0
 
     def round(self) -> None:
@@ -92,6 +94,8 @@ class Relay:
             self.leftovers_at = time.monotonic() + LEFTOVERS_EVERY_S
             registry, locks = self.registry
             settle_leftovers(self.journal, locks, registry.holds)
+        if self.purging is not None and self.purging.is_due:
+            self.lanes.drain("purge", self.purging.run)
         if self.export is not None and time.monotonic() >= self.checkpoint_at:
             self.checkpoint_at = time.monotonic() + self.export.every_ns / SECOND_NS
             self.lanes.drain("checkpoint", self._checkpoint)
@@ -138,6 +142,7 @@ def start(settings: Settings) -> Relay:
         export=bootstrap.make_export(settings),
         watch=Watch(settings.origins, notified(settings)),
         keeping=_keeping(settings),
+        purging=_purging(settings) if looked_at else None,
     )
 
 
@@ -151,6 +156,10 @@ def notified(settings: Settings) -> Callable[[], "Mapping[str, Channel]"]:
             return bootstrap.make_notified(settings, door)
 
     return make
+
+
+def _purging(settings: Settings) -> Purging:
+    return Purging(settings.registry.storage.maintenance.uploadpurging, *bootstrap.make_storage(settings))
 
 
 def _keeping(settings: Settings) -> "Keeping | None":

@@ -18,7 +18,15 @@ from app.bootstrap.acting import (
     make_triggers,
 )
 from app.bootstrap.addresses import url_of
-from app.bootstrap.registry import INSTANCE, Served, journal_engine, make_registry, recorded_registry, serve_registry
+from app.bootstrap.registry import (
+    INSTANCE,
+    Served,
+    journal_engine,
+    make_registry,
+    make_storage,
+    recorded_registry,
+    serve_registry,
+)
 from app.bootstrap.reloading import Watched
 from app.domain.errors import TagtrailError
 from app.domain.rules import PULLED
@@ -62,6 +70,7 @@ __all__ = [
     "make_services",
     "make_settle",
     "make_sinks",
+    "make_storage",
     "make_triggers",
     "policy",
     "recorded_registry",

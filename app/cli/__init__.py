@@ -79,12 +79,12 @@ def _give_common_options(command: click.Command) -> None:
             _give_common_options(below)
     elif not any(parameter.name == "data" for parameter in command.params):
         command.params += [
-            _to_environment("--data", "TAGTRAIL_DATA", "Where everything is kept.", "./tagtrail-data"),
-            _to_environment("--config", "TAGTRAIL_CONFIG", "The configuration file.", "./tagtrail.yml, if it is there"),
+            to_environment("--data", "TAGTRAIL_DATA", "Where everything is kept.", "./tagtrail-data"),
+            to_environment("--config", "TAGTRAIL_CONFIG", "The configuration file.", "./tagtrail.yml, if it is there"),
         ]
 
 
-def _to_environment(flag: str, variable: str, text: str, default: str) -> click.Option:
+def to_environment(flag: str, variable: str, text: str, default: str) -> click.Option:
     def keep(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> None:
         if value is not None:
             os.environ[variable] = os.path.abspath(value)  # noqa: PTH100 - children may run elsewhere

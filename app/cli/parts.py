@@ -7,8 +7,9 @@ from typing import NoReturn
 import click
 
 from app.bootstrap import configure_logging
+from app.cli.starting import PYTHON
 from app.cli.supervisor import Child, supervise
-from app.cli.up import PYTHON, prepare
+from app.cli.up import prepare
 from app.queue.jobs import QUEUES
 from app.settings import load
 from app.settings.load import DEFAULT_HOST, DEFAULT_PORT

@@ -12,6 +12,7 @@ from app.bootstrap import recorded_registry
 from app.cli.asking import as_json, asking
 from app.cli.context import Context, pass_context
 from app.cli.progress import Progress
+from app.cli.serve_registry import check_file, serve
 from app.cli.tables import print_json, print_table, with_progress
 from app.domain.names import Reference
 from app.domain.registry_events import Cause
@@ -28,7 +29,11 @@ from app.usecases.note_action import note_action
 
 @click.group()
 def registry() -> None:
-    """Delete from Tagtrail's own registry, and take away what nothing refers to any more."""
+    """Serve a registry alone, delete from one, and take away what nothing refers to any more."""
+
+
+registry.add_command(serve)
+registry.add_command(check_file)
 
 
 def _age(_context: click.Context, _option: click.Parameter, text: str) -> timedelta:

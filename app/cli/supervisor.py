@@ -70,7 +70,7 @@ class Child:
         try:
             self.process.wait(max(seconds, 0.01))
         except subprocess.TimeoutExpired:
-            log.warning("%s did not end within %.0f s and is killed", self.name, STOP_WITHIN_S)
+            log.warning("%s did not end within %.0f s more and is killed", self.name, seconds)
         self.kill_group()
         self.process.wait()
 
@@ -87,7 +87,12 @@ def _reason(status: int) -> str:
     return f"ended by itself with status {status}"
 
 
-def supervise(children: Sequence[Child], environment: Mapping[str, str], started: Callable[[], None]) -> int:
+def supervise(
+    children: Sequence[Child],
+    environment: Mapping[str, str],
+    started: Callable[[], None],
+    stop_within_s: float = STOP_WITHIN_S,
+) -> int:
     """Run `children` until SIGINT or SIGTERM (status 0) or until one keeps dying (status 1); the last ends first.
 
     `started` is called once, when all run. What dies is started again, its reason logged.
@@ -106,7 +111,7 @@ def supervise(children: Sequence[Child], environment: Mapping[str, str], started
                 return 1
         return 0
     finally:
-        _stop(children)
+        _stop(children, stop_within_s)
 
 
 def _look_after(children: Sequence[Child], environment: Mapping[str, str]) -> bool:
@@ -121,9 +126,9 @@ def _look_after(children: Sequence[Child], environment: Mapping[str, str]) -> bo
     return True
 
 
-def _stop(children: Sequence[Child]) -> None:
+def _stop(children: Sequence[Child], within_s: float) -> None:
     """The first of the group (what the others lean on) ends last."""
-    deadline = time.monotonic() + STOP_WITHIN_S
+    deadline = time.monotonic() + within_s
     for child in reversed(children[1:]):
         child.ask_to_end()
     for child in reversed(children[1:]):

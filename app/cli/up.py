@@ -1,7 +1,5 @@
 """`tagtrail up`: the whole system as one group of processes."""
 
-import contextlib
-import fcntl
 import http.client
 import os
 import shutil
@@ -9,7 +7,6 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -22,10 +19,11 @@ from app.bootstrap import (
     make_sinks,
 )
 from app.cli.recorded import make_key
+from app.cli.starting import PYTHON, check_free, hold
 from app.cli.supervisor import Child, supervise
 from app.outbound import Door
 from app.queue.rq import check_reachable
-from app.settings import ConfigurationError, Settings, load
+from app.settings import Settings, load
 from app.settings.fingerprint import fingerprint
 from app.settings.load import ADDRESS, DEFAULT_HOST, DEFAULT_PORT
 from app.settings.operator import operator
@@ -38,8 +36,6 @@ from app.usecases.note_action import note_action
 from app.usecases.note_configuration import note_configuration
 
 READY_WITHIN_S = 30.0
-PYTHON = (sys.executable, "-P", "-m")
-"""Runs our own modules, whatever packages the current folder has."""
 
 
 @click.command()
@@ -57,26 +53,11 @@ def up(host: str, port: int) -> None:
     os.environ.update(TAGTRAIL_HOST=host, TAGTRAIL_PORT=str(port or _free_port(host)))
     settings = load()
     _check(settings, host)
-    with _alone(settings.data):
+    with hold(settings.data):
         prepare()
         write_private(settings.data / ADDRESS, settings.url)
         status = _run(settings)
     sys.exit(status)
-
-
-@contextlib.contextmanager
-def _alone(data: Path) -> Iterator[None]:
-    """Hold the folder: a second Valkey on the same files would spoil them. Raises ConfigurationError."""
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(data / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise ConfigurationError(f"another tagtrail up runs on {data}; end it, or choose another --data") from None
-    else:
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _run(settings: Settings) -> int:
@@ -118,14 +99,7 @@ def _check(settings: Settings, host: str) -> None:
     make_export(settings)
     if settings.redis_url is not None:
         check_reachable(settings.redis_url)
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, settings.port))
-        except OSError as error:
-            raise ConfigurationError(
-                f"can't listen on {host}:{settings.port}: {error.strerror}; choose another with --port"
-            ) from None
+    check_free(host, settings.port, "choose another with --port")
 
 
 def _free_port(host: str) -> int:

@@ -32,7 +32,7 @@ DEFAULT_PORT = 5000
 class Settings:
     """All that Tagtrail is told. `redis_url` is None where nobody rings: the relay alone then moves things.
 
-    `stamp` is of the files before they were read.
+    `stamp` is of the files before they were read. `alone`: a registry and nothing else, by `tagtrail registry serve`.
     """
 
     data: Path
@@ -46,6 +46,7 @@ class Settings:
     origins: OriginsFolder
     docker_config: Path
     stamp: Stamp = frozenset()
+    alone: bool = False
 
     @property
     def url(self) -> str:
@@ -97,7 +98,7 @@ class Settings:
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Where our registry's events go: as configured, else to our own receiver; nowhere while `/v2/` is off."""
-        if self.open_to_others:
+        if self.open_to_others and not self.alone:
             return ()
         configured = self.file.registry.notifications.endpoints
         if configured is not None:

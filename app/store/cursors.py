@@ -25,6 +25,21 @@ def begin(connection: Connection, endpoint: str, seq: int) -> None:
     upsert(connection, cursors, [fresh], leave)
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An endpoint has everything up to `seq`; so many tries in a row have failed since, the last one with `answer`."""
+
+    seq: int = 0
+    failures: int = 0
+    answer: str | None = None
+
+
+def standing(connection: Connection, endpoint: str) -> Standing:
+    query = select(cursors.c.seq, cursors.c.failures, cursors.c.last_answer).where(cursors.c.endpoint == endpoint)
+    row = connection.execute(query).one_or_none()
+    return Standing(*row) if row else Standing()
+
+
 def take_turn(connection: Connection, endpoint: str, now_ns: int, lease_ns: int) -> Turn | None:
     """The turn to send to `endpoint`, or None if another has it or its time has not come."""
     begin(connection, endpoint, 0)

@@ -77,6 +77,8 @@ def test_each_role_imports_only_its_part() -> None:
         "app.web.factory": {"rq", "redis", "httpcore", "alembic", "rich"},
         "workers.relay": {"flask", "granian", "alembic", "click", "rich"},
         "workers.work": {"flask", "granian", "alembic", "rich"},
+        "workers.keeper": {"flask", "granian", "alembic", "rich", "rq", "redis"},
+        "app.web.alone": {"rq", "redis", "httpcore", "alembic", "rich"},
     }
     for module, others in unwanted.items():
         code = f"import sys, {module}; print(sorted(set(sys.modules) & {others!r}))"

@@ -113,13 +113,14 @@ LOOKS: Mapping[str, str] = {
     "audit checkpoint": "",
     "audit verify-checkpoint": "",
     "audit log": "",
+    "registry check": "config.yml",
 }
 DRY = (
     "redeliver --failed --since 2026-01-01 --dry-run", "reconcile prod --dry-run", "archive cut --dry-run",
     "audit rebuild --dry-run", "registry delete shop/own --dry-run", "registry gc --grace 0s --dry-run",
 )  # fmt: skip
 """What changes something otherwise."""
-RUNS = {"up", "demo", "web", "worker", "relay"}
+RUNS = {"up", "demo", "web", "worker", "relay", "registry serve"}
 """Start processes, which write down with which configuration; a demo has a folder of its own."""
 
 
@@ -207,6 +208,7 @@ def house(engine: Engine, database_url: str, tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("TAGTRAIL_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("PROD_SECRET", "s3cret")
+    monkeypatch.setenv("TAGTRAIL_REGISTRY_CONFIG", "")  # which a command sets, so that it is as before after this
     take_in(engine, an_event(), an_event(second=1, digest=B), an_event(second=2, action="pull"), received=3)
     add_delivery(engine, "msg_1")
     with reading(engine) as connection:
@@ -220,6 +222,7 @@ def house(engine: Engine, database_url: str, tmp_path: Path, monkeypatch: pytest
         connection.execute(insert(schema.approvals).values(WAITS))
     tokens.issue(engine, NewToken("ann", Role.READ, EVERYTHING), "os:setup")
     with Listener(answer=registry) as listener:
+        (tmp_path / "config.yml").write_text("version: 0.1\nstorage: {inmemory: }\nhttp: {addr: 'localhost:5000'}\n")
         (tmp_path / "tagtrail.yml").write_text(json.dumps({
             "origins": {"prod": {
                 "kind": "distribution", "registries": [REGISTRY], "auth": {"bearer": "${env:PROD_SECRET}"},

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 _REMEMBERED = 10_000
@@ -29,20 +30,28 @@ class Folders:
     """
 
     def __init__(self, root: Path) -> None:
-        """Make `root` too if it is missing, and what it lies in."""
-        missing = [folder for folder in (root, *root.parents) if not folder.exists()]
-        root.mkdir(parents=True, exist_ok=True)
-        for folder in missing:
-            sync_folder(folder.parent)
+        """Make `root` too if it is missing, and what it lies in. If that fails now, `make` tries again."""
         self._root = root
+        self._has_root = False
         self._durable: set[Path] = set()
         self._lock = threading.Lock()
+        with suppress(OSError):
+            self._make_root()
+
+    def _make_root(self) -> None:
+        missing = [folder for folder in (self._root, *self._root.parents) if not folder.exists()]
+        self._root.mkdir(parents=True, exist_ok=True)
+        for folder in missing:
+            sync_folder(folder.parent)
+        self._has_root = True
 
     def make(self, folder: Path) -> None:
         """Make `folder` and all between it and the root, durably.
 
         All are made before any is synced: the first sync of a journalling file system then covers the rest.
         """
+        if not self._has_root:
+            self._make_root()
         created = self._create(folder)
         parts = [folder, *folder.parents]
         below_root = parts[: parts.index(self._root)]

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Sequence
 
 from flask import Request
+from werkzeug.wrappers import Request as AnyRequest
 
 from app.bootstrap.registry import Served
 from app.domain.registry_events import Cause
@@ -13,6 +14,8 @@ from app.web.registry.forwarded import Network, Seen, see
 
 REQUEST_ID = "tagtrail.request_id"
 """In the WSGI environment: what the log calls the request, if it has called it anything yet."""
+ACTOR = "tagtrail.actor"
+"""There too: the name of who has proved who they are."""
 
 
 def listener_for(served: Served) -> Callable[[Request], Listener]:
@@ -28,7 +31,7 @@ def networks(texts: Sequence[str]) -> tuple[Network, ...]:
     return tuple(ipaddress.ip_network(text) for text in texts)
 
 
-def seen(request: Request, trusted: Sequence[Network]) -> Seen:
+def seen(request: AnyRequest, trusted: Sequence[Network]) -> Seen:
     """The client, as far as the proxies in front of us may be believed."""
     address, port = request.environ.get("REMOTE_ADDR", ""), request.environ.get("REMOTE_PORT", "")
     peer = Seen(f"{address}:{port}" if port else address, request.scheme, request.host)

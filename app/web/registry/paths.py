@@ -23,10 +23,25 @@ class Route:
 
 def parse(path: str) -> Route | None:
     """None if there is no such endpoint, InvalidNameError if it has no valid repository name before it."""
+    found = _split(path)
+    if found is None:
+        return None
+    kind, name, reference = found
+    return Route(kind, parse_repository(name) if kind != "catalog" else "", reference)
+
+
+def kind_of(path: str) -> Kind | None:
+    """Of which kind the endpoint is, whatever it may be asked for."""
+    found = _split(path)
+    return found[0] if found else None
+
+
+def _split(path: str) -> tuple[Kind, str, str] | None:
+    """Kind, repository and reference, as they were written."""
     kind: Kind
     match path.split("/"):
         case ["_catalog"]:
-            return Route("catalog", "")
+            kind, name, reference = "catalog", list[str](), ""
         case [*name, "tags", "list"]:
             kind, reference = "tags", ""
         case [*name, "_tagtrail", "repository"]:
@@ -43,4 +58,4 @@ def parse(path: str) -> Route | None:
             kind = "blob"
         case _:
             return None
-    return Route(kind, parse_repository("/".join(name)), reference)
+    return kind, "/".join(name), reference

@@ -1,0 +1,163 @@
+"""`python -P -m workers.keeper`: what a registry that is served alone does beside serving.
+
+Sends its events, settles what a crash left half-done, takes stale uploads away, and tells of health and metrics.
+"""
+
+import logging
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app import bootstrap
+from app.bootstrap.registry import make_registry, make_storage
+from app.bootstrap.standalone import METRICS, configure_logging, make_health
+from app.domain.errors import TagtrailError
+from app.outbound import Door
+from app.settings import ConfigurationError, Settings
+from app.settings.alone import debug_address, load_alone
+from app.store import cursors, journal
+from app.store.engine import Engine, UnavailableError, now_ns, reading
+from app.usecases.notify import Receiver, notify
+from app.usecases.settle_leftovers import settle_leftovers
+from workers import debug
+from workers.lanes import Lanes
+from workers.purging import Purging
+
+if TYPE_CHECKING:
+    from app.registry.locks import Locks
+    from app.registry.registry import Registry
+    from workers.notify_meters import NotifyMeters
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 0.2
+"""How late an event may be told of: nobody rings here."""
+LEFTOVERS_EVERY_S = 10.0
+
+
+@dataclass(slots=True)
+class Keeper:
+    """`registry`, `purging`: None for what only the process that serves it can see."""
+
+    engine: Engine
+    receivers: Mapping[str, Receiver]
+    doors: Mapping[str, Door]
+    registry: "tuple[Registry, Locks] | None"
+    purging: Purging | None
+    lanes: Lanes = field(default_factory=Lanes)
+    leftovers_at: float = 0.0
+
+    def round(self) -> None:
+        """One look at everything that may be due."""
+        with reading(self.engine) as connection:
+            last = journal.head(connection)[1]
+            lagging = cursors.lagging(connection, self.receivers.keys(), last, now_ns(connection))
+        for name in lagging:
+            self.lanes.drain(f"notify:{name}", self._notifying(name))
+        if self.registry is not None and time.monotonic() >= self.leftovers_at:
+            self.leftovers_at = time.monotonic() + LEFTOVERS_EVERY_S
+            registry, locks = self.registry
+            settle_leftovers(self.engine, locks, registry.holds)
+        if self.purging is not None and self.purging.is_due:
+            self.lanes.drain("purge", self.purging.run)
+
+    def _notifying(self, name: str) -> Callable[[], None]:
+        def send() -> None:
+            notify(self.engine, self.receivers[name], self.doors[name], random.uniform(-1, 1))  # noqa: S311
+            with reading(self.engine) as connection:
+                now = cursors.standing(connection, name)
+            if now.failures == 1:
+                log.warning("endpoint %s: %s; its events wait until it takes them", name, now.answer)
+
+        return send
+
+    def pending(self) -> Mapping[str, int]:
+        """How many numbers of the journal each endpoint has not come to."""
+        with reading(self.engine) as connection:
+            last = journal.head(connection)[1]
+            return {name: last - cursors.standing(connection, name).seq for name in self.receivers}
+
+
+def start(settings: Settings) -> Keeper:
+    receivers = bootstrap.make_receivers(settings)
+    meters = _meters(settings)
+    if meters is None:
+        shared = Door()
+        doors: Mapping[str, Door] = dict.fromkeys(receivers, shared)
+    else:
+        from workers.notify_meters import CountingDoor
+
+        doors = {name: CountingDoor(name, meters) for name in receivers}
+    unseen = settings.registry.storage.inmemory is not None
+    purged = settings.registry.storage.maintenance.uploadpurging
+    keeper = Keeper(
+        engine=bootstrap.journal_engine(settings),
+        receivers=receivers,
+        doors=doors,
+        registry=None if unseen else make_registry(settings),
+        purging=None if unseen else Purging(purged, *make_storage(settings)),
+    )
+    _tell(settings, keeper, meters)
+    return keeper
+
+
+def _meters(settings: Settings) -> "NotifyMeters | None":
+    if not settings.registry.http.debug.prometheus.enabled:
+        return None
+    from workers.notify_meters import NotifyMeters
+
+    return NotifyMeters()
+
+
+def _tell(settings: Settings, keeper: Keeper, meters: "NotifyMeters | None") -> None:
+    """Listen where `http.debug` says, if it does."""
+    address = debug_address(settings.registry)
+    if address is None:
+        return
+    health = make_health(settings)
+    health.start()
+    pages = {"/debug/health": debug.health(lambda: health.faults)}
+    if meters is not None:
+
+        def update() -> None:
+            for name, count in keeper.pending().items():
+                meters.pending.labels(name).set(count)
+
+        pages[settings.registry.http.debug.prometheus.path] = debug.metrics(Path(os.environ[METRICS]), update)
+    try:
+        debug.serve(address, pages)
+    except OSError as error:
+        raise ConfigurationError(f"{settings.config}: http.debug.addr: {error.strerror}") from None
+
+
+def run(keeper: Keeper) -> None:
+    """Go round until SIGTERM or SIGINT; then once more, for what the last requests did."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    while True:
+        try:
+            keeper.round()
+        except UnavailableError as error:
+            log.warning("%s", error)
+        if stop.is_set():
+            break
+        stop.wait(EVERY_S)
+    keeper.lanes.close()
+
+
+if __name__ == "__main__":
+    try:
+        settings = load_alone().settings
+        configure_logging("keeper", settings.registry.log)
+        run(start(settings))
+    except TagtrailError as error:
+        bootstrap.log_failure(error)
+        sys.exit(1)
