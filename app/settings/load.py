@@ -236,6 +236,7 @@ def load(*, acting: bool = True) -> Settings:
     )
     if acting:
         check_causes(file, settings.origins.all(), config)
+        settings.origins.check = lambda origins: check_causes(file, origins, config)
     return settings
 
 

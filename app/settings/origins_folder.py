@@ -4,7 +4,7 @@ import base64
 import os
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,14 +20,23 @@ LOCAL = "local"
 """Our own registry, and the origin of its envelopes."""
 
 
+_Read = dict[str, OriginSection | ConfigurationError]
+"""By name, what a file of the folder says, or what is wrong with it."""
+
+
 @dataclass
 class OriginsFolder:
-    """All origins: the file's, and those of the folder, which are read again when the folder changes."""
+    """All origins: the file's, and those of the folder, which are read again when the folder changes.
+
+    `check` raises ConfigurationError for origins that may not be together with the rules: of those it is the one that
+    is new or changed which can't be used.
+    """
 
     folder: Path
     fixed: Mapping[str, OriginSection] = field(default_factory=dict)
+    check: Callable[[Mapping[str, OriginSection]], None] = lambda _: None
     _read_at: frozenset[tuple[str, int, int, int]] | None = None
-    _found: dict[str, OriginSection | ConfigurationError] = field(default_factory=dict)
+    _found: _Read = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def all(self) -> Mapping[str, OriginSection]:
@@ -43,9 +52,23 @@ class OriginsFolder:
         stamp = self._stamp()
         with self._lock:
             if stamp != self._read_at:
-                self._found = {path.stem: _section(path) for path in sorted(self.folder.glob("*.yml"))}
+                self._found = self._checked({path.stem: _section(path) for path in sorted(self.folder.glob("*.yml"))})
                 self._read_at = stamp
             return {**self._found, **self.fixed}
+
+    def _checked(self, read: _Read) -> _Read:
+        """`read`, with what is wrong in the place of those that are new or changed and fail the check."""
+        known = {name: one for name, one in read.items() if self._found.get(name) == one}
+        together = {name: one for name, one in {**known, **self.fixed}.items() if isinstance(one, OriginSection)}
+        for name in sorted(read.keys() - known.keys()):
+            section = read[name]
+            if isinstance(section, OriginSection):
+                try:
+                    self.check({**together, name: section})
+                    together[name] = section
+                except ConfigurationError as error:
+                    read[name] = error
+        return read
 
     def _stamp(self) -> frozenset[tuple[str, int, int, int]]:
         """Name, inode, time and size of every file: the folder's own time is too coarse, and editors write in place."""

@@ -86,7 +86,7 @@ def blueprint(services: Services, callers: Callers, unproven: Unproven) -> Bluep
 
 def _configured(services: Services, name: str, secret: str | None) -> tuple[Origin, OriginSection] | Response:
     """The origin that a path names, or what is wrong with the path; only an origin proven by it has a second part."""
-    found = services.settings.origin(name)
+    found = services.in_force().settings.origin(name)
     if found is None:
         return problem(404, f"no origin is called {name!r}; add it with: tagtrail origin add")
     auth = found[1].auth

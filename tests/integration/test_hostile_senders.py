@@ -11,6 +11,7 @@ from listener import Heard, Listener, Reply
 from reading_app import client_of
 from sqlalchemy import Engine, Row, select
 
+from app.bootstrap import reloading
 from app.domain.access import AccessScope
 from app.domain.filters import Unheard
 from app.domain.origins import Expressions, Origin
@@ -154,6 +155,30 @@ def test_a_spoilt_file_silences_no_other_origin(
         (folder / "spoilt.yml").write_text("{kind: quai, insecure: a lab}\n")
         assert client.post("/hooks/good", json=PUSH).status_code == 202
         assert client.post("/hooks/spoilt", json=PUSH).status_code == 503
+
+
+def test_an_origin_that_proves_nothing_is_not_heard_beside_rules_that_would_deploy_on_its_word(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its file comes while all runs: decision 17 holds then, too."""
+    folder = tmp_path / "data" / "origins.d"
+    folder.mkdir(parents=True)
+    (folder / "good.yml").write_text("{kind: quay, auth: {bearer: '${env:GOOD}'}}\n")
+    rules = "triggers: {{hook: {{kind: webhook, url: 'http://127.0.0.1:9/', secret: '${{env:GOOD}}'}}}}\n" \
+        "rules: [{{name: all, when: {when}, deploy: [hook]}}]\n"
+    config = tmp_path / "tagtrail.yml"
+    config.write_text(rules.format(when="{repository: '**'}"))
+    secret = "whsec_" + "A" * 43 + "="
+    with client_of(monkeypatch, tmp_path, sqlite_url, GOOD=secret) as client:
+        proof = {"Authorization": f"Bearer {secret}"}
+        assert client.post("/hooks/good", json=PUSH, headers=proof).status_code == 202
+        (folder / "bad.yml").write_text("{kind: quay, insecure: a lab}\n")
+        (folder / "fine.yml").write_text("{kind: quay, auth: {bearer: '${env:GOOD}'}}\n")
+        assert client.post("/hooks/bad", json=PUSH).status_code == 503
+        assert client.post("/hooks/good", json=PUSH, headers=proof).status_code == 202
+        monkeypatch.setattr(reloading, "EVERY_S", 0)
+        config.write_text(rules.format(when="{registry: good}"))
+        assert client.post("/hooks/bad", json=PUSH).status_code == 202
 
 
 def test_a_gap_stays_where_a_repository_may_be_unknown(engine: Engine) -> None:
