@@ -187,16 +187,23 @@ def void(connection: Connection, identity: str, voided_by: str, seq: int) -> Non
     )
 
 
+def altered_until(connection: Connection, seq: int, most: int) -> int:
+    """Up to which seq of an event there are about `most` changes that it, or one behind `seq`, wrote or last altered.
+
+    All that one event altered is counted as one piece. `seq` itself where there is none.
+    """
+    behind = select(changes.c.altered_seq).where(changes.c.altered_seq > seq).order_by(changes.c.altered_seq)
+    last = connection.execute(behind.limit(most)).scalars().all()
+    return last[-1] if last else seq
+
+
 def altered_after(connection: Connection, seq: int, most: int) -> list[tuple[int, Change]]:
     """(seq of the event that wrote or last altered it, change) behind `seq`, in that order, void ones too.
 
     About `most`: all that one event altered come together.
     """
-    behind = select(changes.c.altered_seq).where(changes.c.altered_seq > seq).order_by(changes.c.altered_seq)
-    last = connection.execute(behind.limit(most)).scalars().all()
-    if not last:
-        return []
-    query = select(changes).where(changes.c.altered_seq > seq, changes.c.altered_seq <= last[-1])
+    until = altered_until(connection, seq, most)
+    query = select(changes).where(changes.c.altered_seq > seq, changes.c.altered_seq <= until)
     rows = connection.execute(query.order_by(changes.c.altered_seq, changes.c.id))
     return [(row.altered_seq, change_of(row)) for row in rows]
 

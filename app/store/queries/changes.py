@@ -21,6 +21,7 @@ from app.domain.changes import ABSENT, UNKNOWN, Kind, TagKey
 from app.domain.events import Scope
 from app.domain.names import RELEASE, referred_by
 from app.domain.text import storable
+from app.store.changes import altered_until
 from app.store.dialect import RARE, RELEASES
 from app.store.queries.conditions import equal, fetch_told, in_repository, in_scope, named, storable_ns, within
 from app.store.queries.paging import AnyRow, Key, Page, Paging
@@ -125,20 +126,17 @@ def altered(
     About `most` are looked at, with all that one event altered together. Void lines come too, whatever is asked:
     somebody may have seen them.
     """
-    behind = select(changes.c.altered_seq).where(changes.c.altered_seq > after_seq).order_by(changes.c.altered_seq)
-    last = connection.execute(behind.limit(most)).scalars().all()
-    if not last:
-        return after_seq, []
+    until = altered_until(connection, after_seq, most)
     query = LINES.add_columns(changes.c.altered_seq).where(
         changes.c.altered_seq > after_seq,
-        changes.c.altered_seq <= last[-1],
+        changes.c.altered_seq <= until,
         *in_scope(changes, scope),
         *in_repository(connection, changes, asked.registry, asked.repository),
         *named(changes.c.tag, asked.tag),
         *wanted(connection, replace(asked, void=True)),
     )
     rows = connection.execute(query.order_by(changes.c.altered_seq, changes.c.id))
-    return last[-1], [(row.altered_seq, line(row)) for row in rows]
+    return until, [(row.altered_seq, line(row)) for row in rows]
 
 
 def wanted(connection: Connection, asked: ChangeFilter) -> list[Any]:
