@@ -143,8 +143,9 @@ def _files(data: Path) -> list[Path]:
 def restore(source: Path, databases: Mapping[str, Engine], data: Path, progress: Progress) -> Contents:
     """Put a backup into empty databases and into `data`, which may have none of its files; then bring it up to date.
 
-    What is damaged is put nowhere: all of it is read once before. Each database is one transaction, so that one which
-    was stopped can be begun again. Raises BackupError, UnavailableError.
+    What is damaged is put nowhere: all of it is read once before. Each database is one transaction: a restore that was
+    stopped in the first can be begun again, one that was stopped later after dropping those that are whole. Raises
+    BackupError, UnavailableError.
     """
     _refuse_used(databases)
     try:
@@ -168,7 +169,10 @@ def _refuse_used(databases: Mapping[str, Engine]) -> None:
     for name, engine in databases.items():
         with reading(engine) as connection:
             if has_tables(connection) and dump.holds_anything(connection):
-                raise BackupError(f"the {name} database is in use; name an empty one: another --data or DATABASE_URL")
+                raise BackupError(
+                    f"the {name} database is in use; name an empty one: another --data or DATABASE_URL. If a restore "
+                    "was stopped between the databases, drop this one first"
+                )
 
 
 def _check(tar: tarfile.TarFile, data: Path) -> None:
