@@ -6,6 +6,7 @@ import hmac
 from flask import Blueprint, Flask
 
 from app.bootstrap import Services
+from app.bootstrap.standalone import make_health
 from app.settings import Settings
 from app.web import api, forms, health, live, pages, problems, receiver, sign_in
 from app.web.callers import Callers
@@ -13,6 +14,7 @@ from app.web.guard import make_guard
 from app.web.headers import harden
 from app.web.registry import off, routes
 from app.web.registry.causes import listener_for
+from app.web.registry.gate import while_well
 from app.web.registry.manner import Manner
 from app.web.unproven import Unproven
 
@@ -66,4 +68,8 @@ def _registry(services: Services) -> Blueprint:
     served = services.registry
     if served is None:
         return off.blueprint()
-    return routes.blueprint(served.registry, listener_for(served), Manner.of(served.section))
+    registry = routes.blueprint(served.registry, listener_for(served), Manner.of(served.section))
+    health = make_health(services.settings)
+    health.start()
+    registry.before_request(while_well(health))
+    return registry

@@ -8,8 +8,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from images import an_image
+from reading_app import client_of
 from registry_server import an_app
 from shop import Shop
+from system import wait_until
 
 from app.domain.digests import Digest
 from app.registry.locks import ThreadLocks
@@ -18,6 +20,7 @@ from app.registry.registry import Registry
 from app.registry.storage.checked import Checked
 from app.registry.storage.memory import Memory
 from app.registry.validation import OCI_INDEX, OCI_MANIFEST
+from app.settings import ConfigurationError, load
 from app.web.registry.manner import Manner
 
 
@@ -156,3 +159,30 @@ def test_whose_manifests_an_index_needs(policy: Policy, status: int) -> None:
              "platform": {"os": "linux", "architecture": "amd64"}}  # fmt: skip
     body = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [child]}).encode()
     served(policy=policy).call("PUT", "manifests/v1", status=status, data=body, content_type=OCI_INDEX)
+
+
+# The same keys under `registry:` of tagtrail.yml
+
+
+def test_a_file_of_our_own_decides_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    down = tmp_path / "down"
+    (tmp_path / "tagtrail.yml").write_text(
+        "registry: {storage: {inmemory: {}, delete: {enabled: false}}, catalog: {maxentries: 7},"
+        f" health: {{file: [{{file: {down}, interval: 50ms}}]}}, http: {{secret: asecret}}}}"
+    )
+    with client_of(monkeypatch, tmp_path, f"sqlite:///{tmp_path}/tagtrail.db") as client:
+        answer = client.delete(f"/v2/shop/web/blobs/{Digest.of(b'')}")
+        assert (answer.status_code, answer.json["errors"][0]["code"]) == (405, "UNSUPPORTED")
+        down.touch()
+        wait_until("it is down", lambda: client.get("/v2/").status_code == 503)
+        assert client.get("/livez").status_code == 200
+        down.unlink()
+        wait_until("it is up", lambda: client.get("/v2/").status_code == 200)
+
+
+@pytest.mark.parametrize("text", ["http: {addr: ':1'}", "http: {tls: {}}", "log: {level: info}"])
+def test_what_only_a_registry_alone_has_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    (tmp_path / "tagtrail.yml").write_text(f"registry:\n  {text}\n")
+    monkeypatch.setenv("TAGTRAIL_CONFIG", str(tmp_path / "tagtrail.yml"))
+    with pytest.raises(ConfigurationError, match=r"tagtrail.yml:2: registry\.\w+.*: this is for a registry that"):
+        load()

@@ -37,6 +37,7 @@ def test_nobody_is_believed_unless_configured() -> None:
         ({"Forwarded": "for=_hidden"}, PEER),
         ({"Forwarded": ";;=,"}, PEER),
         ({"Forwarded": "for=203.0.113.9", "X-Forwarded-For": "1.1.1.1"}, Seen("203.0.113.9", "http", "registry:5000")),
+        ({"X-Forwarded-For": "fe80::1%<b>"}, PEER),
         ({"X-Forwarded-For": "203.0.113.9:1234"}, Seen("203.0.113.9", "http", "registry:5000")),
     ],
 )
@@ -45,6 +46,6 @@ def test_trusted_proxies_are_believed(headers: Mapping[str, str], seen: Seen) ->
 
 
 def test_addresses_of_both_families() -> None:
-    assert see(Seen("fd00::5:4711", "http", "h"), {"X-Forwarded-For": "1.1.1.1"}, PROXIES).address == "1.1.1.1"
+    assert see(Seen("[fd00::5]:4711", "http", "h"), {"X-Forwarded-For": "1.1.1.1"}, PROXIES).address == "1.1.1.1"
     mapped = Seen("::ffff:10.0.0.1", "http", "h")
     assert see(mapped, {"X-Forwarded-For": "1.1.1.1"}, PROXIES).address == "1.1.1.1"

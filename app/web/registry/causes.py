@@ -34,7 +34,8 @@ def networks(texts: Sequence[str]) -> tuple[Network, ...]:
 def seen(request: AnyRequest, trusted: Sequence[Network]) -> Seen:
     """The client, as far as the proxies in front of us may be believed."""
     address, port = request.environ.get("REMOTE_ADDR", ""), request.environ.get("REMOTE_PORT", "")
-    peer = Seen(f"{address}:{port}" if port else address, request.scheme, request.host)
+    host = f"[{address}]" if ":" in address and port else address
+    peer = Seen(f"{host}:{port}" if port else address, request.scheme, request.host)
     return see(peer, dict(request.headers), trusted) if trusted else peer
 
 

@@ -60,6 +60,8 @@ def _hop(address: str, scheme: str, host: str) -> Seen:
 
 def _bare(text: str) -> str:
     """The IP address in `1.2.3.4`, `1.2.3.4:567`, `[::1]:567` or `::1`; empty where there is none."""
+    if "%" in text:  # a zone, which is of the machine that says it, and may be any text
+        return ""
     for candidate in (text, text.partition("]")[0].lstrip("["), text.rpartition(":")[0]):
         try:
             return str(ipaddress.ip_address(candidate))

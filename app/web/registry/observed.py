@@ -53,6 +53,7 @@ class Observed:
         try:
             answer.body = self._app(environment, start)
         except BaseException:
+            exchange.status = exchange.status or 500  # which the server answers in the app's place
             answer.close()
             raise
         return answer
