@@ -30,7 +30,7 @@ def run(folder: Path, rounds: int, _seconds: float) -> Iterator[Report]:
         before, samples, seconds = parts(up.pid), Samples(up.pid), []
         for number in range(rounds):
             with samples.taken():
-                seconds.append(_push(up.port, number))
+                seconds.append(push(up.port, number))
         time.sleep(SETTLE_S)
         after = parts(up.pid)
     most = samples.most()
@@ -104,16 +104,16 @@ def _part(pid: int) -> str:
     return next((part for mark, part in marks.items() if mark in command), "web")
 
 
-def _push(port: int, number: int) -> float:
-    """Seconds that the push of one blob took, without its being made."""
+def push(port: int, number: int, size: int = BLOB_BYTES) -> float:
+    """Seconds that the push of one blob of `size` bytes took, without its being made."""
     piece = hashlib.shake_256(f"{number}-{time.time_ns()}".encode()).digest(PIECE_BYTES)
     digest = hashlib.sha256()
-    for _ in range(BLOB_BYTES // PIECE_BYTES):
+    for _ in range(size // PIECE_BYTES):
         digest.update(piece)
     with Pusher(port) as pusher:
         started = time.monotonic()
         target = pusher.start_upload("bench/large")
-        pieces = (piece for _ in range(BLOB_BYTES // PIECE_BYTES))
+        pieces = (piece for _ in range(size // PIECE_BYTES))
         location = pusher.call("PATCH", target.rstrip("?&"), pieces, {"Transfer-Encoding": "chunked"}, 202)
         pusher.call("PUT", f"{location}?digest=sha256:{digest.hexdigest()}", b"", {}, 201)
         return time.monotonic() - started

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import sys
 import time
 import uuid
@@ -50,9 +51,12 @@ class Seaweed:
             *("-admin.port", grpc[4], "-admin.port.grpc", grpc[5], "-debug.port", grpc[6]),
             *("-webdav=false", "-admin.ui=false", "-bucket", BUCKET),
         ]
-        with running(command, self.port, self.folder):
+        with running(command, self.port, self.folder) as process:
             self._wait_for_the_bucket()
-            yield
+            try:
+                yield
+            finally:
+                _end(process)
 
     def _wait_for_the_bucket(self) -> None:
         driver = make_driver("s3", self.parameters())
@@ -65,6 +69,15 @@ class Seaweed:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """SeaweedFS may take its time to end when it was busy."""
+    process.terminate()
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from azure.storage.blob import (
 
 from app.registry.storage.driver import FileReader
 from app.registry.storage.objects import REDIRECTED_FOR_S, Found
+from app.registry.storage.pieces import first
 
 if TYPE_CHECKING:
     from azure.storage.blob import StorageStreamDownloader
@@ -227,7 +228,7 @@ class _Writer:
     def _send(self, size: int) -> None:
         name = f"{len(self._names):08d}"
         with _asking(self._blob.blob_name):
-            self._blob.stage_block(name, bytes(self._buffer[:size]))
+            self._blob.stage_block(name, first(self._buffer, size))
         self._names.append(name)
         self._sent += size
         del self._buffer[:size]

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from app.registry.storage.pieces import first
 from app.registry.storage.s3_client import asking
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ class S3Writer:
                 begun = self._target.client.create_multipart_upload(**self._target.here, **self._target.extra)
                 self._upload = begun["UploadId"]
             sent = self._target.client.upload_part(
-                **self._target.here, UploadId=self._upload, PartNumber=number, Body=bytes(self._buffer[:size])
+                **self._target.here, UploadId=self._upload, PartNumber=number, Body=first(self._buffer, size)
             )
         self._parts.append({"PartNumber": number, "ETag": sent["ETag"]})
         self._sent += size
