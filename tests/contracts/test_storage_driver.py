@@ -12,6 +12,7 @@ from contextlib import closing, suppress
 from typing import Any
 
 import pytest
+from object_stores import Seaweed
 
 from app.registry.storage.checked import Checked
 from app.registry.storage.driver import (
@@ -375,6 +376,22 @@ def test_stat(driver: Checked) -> None:
     for path in ("/missing", "/folder/file/below", "/folde"):
         with pytest.raises(PathNotFoundError):
             driver.stat(path)
+
+
+def test_the_root_is_a_folder_at_most(driver: Checked) -> None:
+    with suppress(PathNotFoundError):
+        assert driver.stat("/").is_folder
+    driver.put_content("/file", b"content")
+    assert driver.stat("/").is_folder
+
+
+def test_a_whole_bucket_for_one_driver(seaweed: Seaweed) -> None:
+    driver = make_driver("s3", seaweed.parameters() | {"rootdirectory": ""})
+    driver.put_content("/deep/file", b"content")
+    assert driver.stat("/").is_folder
+    assert "/deep" in driver.list("/")
+    assert read(driver, "/deep/file") == b"content"
+    driver.delete("/deep")
 
 
 def test_several_readers_of_one_file(driver: Checked) -> None:

@@ -110,7 +110,7 @@ class Objects:
         return self._bucket.url(self._key(path))
 
     def stat(self, path: str) -> FileInfo:
-        file = self._bucket.find(self._key(path))
+        file = self._bucket.find(self._key(path)) if path != "/" else None
         if file:
             return FileInfo(path, file.size, file.modified, is_folder=False)
         for _key, inside in self._bucket.below(self._folder(path)):
