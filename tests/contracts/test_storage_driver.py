@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import random
+import sys
 import threading
 import time
 import urllib.request
@@ -22,7 +23,7 @@ from app.registry.storage.driver import (
     StorageError,
     WriterStateError,
 )
-from app.registry.storage.factory import make_driver
+from app.registry.storage.factory import MissingClientError, make_driver
 from app.registry.storage.memory import Memory
 
 CONTENTS = [
@@ -438,6 +439,16 @@ def test_a_replaced_file_is_never_seen_half(driver: Checked) -> None:
 def test_an_unknown_name_makes_no_driver() -> None:
     with pytest.raises(ValueError, match="ramdisk"):
         make_driver("ramdisk", {})
+
+
+@pytest.mark.parametrize(("name", "client"), [("s3", "boto3"), ("azure", "azure.storage.blob")])
+def test_what_to_install_is_said(monkeypatch: pytest.MonkeyPatch, name: str, client: str) -> None:
+    for module in [module for module in sys.modules if module.startswith("app.registry.storage.")]:
+        if module.rpartition(".")[2].startswith(name):
+            monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, client, None)
+    with pytest.raises(MissingClientError, match=rf"pip install 'tagtrail\[{name}\]'"):
+        make_driver(name, {})
 
 
 class Full(Memory):

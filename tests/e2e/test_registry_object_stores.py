@@ -1,6 +1,7 @@
 """A registry over object stores as real servers serve it, each killed when it has answered."""
 
 import http.client
+import json
 import os
 import random
 import signal
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alone import registry_alone
 from object_stores import left_in
 from registry_server import served_from
 
@@ -63,6 +65,21 @@ def test_a_push_goes_on_whoever_was_killed(storage: tuple[str, Mapping[str, Any]
         assert pulled(host, blob, Range="bytes=5-9") == CONTENT[5:10]
         assert call(host, "DELETE", blob)[0] == 202
         assert call(host, "GET", blob)[0] == 404
+
+
+def test_distributions_file_names_an_object_store(storage: tuple[str, Mapping[str, Any]], tmp_path: Path) -> None:
+    name, parameters = storage
+    config = {
+        "version": "0.1",
+        "storage": {name: parameters, "redirect": {"disable": True}},
+        "http": {"addr": "localhost:PORT"},
+        "health": {"storagedriver": {"enabled": True, "interval": "1s"}},
+    }
+    with registry_alone(tmp_path, json.dumps(config)) as alone:
+        status, said, _ = call(alone.host, "POST", f"/v2/shop/web/blobs/uploads/?digest={DIGEST}", CONTENT)
+        assert status == 201
+        status, _, content = call(alone.host, "GET", said["Location"])
+        assert (status, content) == (200, CONTENT)
 
 
 def pulled(host: str, path: str, **headers: str) -> bytes:
