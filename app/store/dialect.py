@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    Select,
     Table,
     Text,
     bindparam,
@@ -62,17 +63,25 @@ def row_of(dialect: str, columns: Sequence[Any], given: Collection[Sequence[str]
 
     SQLite searches an index for rows of a subquery; for rows that are written out it reads the whole table.
     """
+    return tuple_(*columns).in_(given_rows(dialect, [column.name for column in columns], given))
+
+
+def given_rows(dialect: str, names: Sequence[str], given: Collection[Sequence[str]] | None = None) -> Select[Any]:
+    """The rows themselves, as columns of these names."""
     held = {} if given is None else rows(dialect, given)
 
     def parameter(name: str, kind: Any = None) -> Any:
         return bindparam(name, held[name], kind, unique=True) if held else bindparam(name, type_=kind)
 
+    found: Iterable[ColumnElement[Any]]
     if dialect == "sqlite":
         row = func.json_each(parameter("rows")).table_valued("value").c.value
-        return tuple_(*columns).in_(select(*(func.json_extract(row, f"$[{at}]") for at in range(len(columns)))))
-    arrays = (parameter(f"rows_{at}", ARRAY(Text)) for at in range(len(columns)))
-    among = func.unnest(*arrays).table_valued(*(column.name for column in columns)).render_derived()
-    return tuple_(*columns).in_(select(*among.c))
+        found = (func.json_extract(row, f"$[{at}]", type_=Text).label(name) for at, name in enumerate(names))
+    else:
+        arrays = (parameter(f"rows_{at}", ARRAY(Text)) for at in range(len(names)))
+        found = func.unnest(*arrays).table_valued(*(column(name, Text) for name in names)).render_derived().c
+    rows_: Select[Any] = select(*found)
+    return rows_
 
 
 def rows(dialect: str, values: Collection[Sequence[str]]) -> dict[str, Any]:

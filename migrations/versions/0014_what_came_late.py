@@ -11,7 +11,7 @@ depends_on = None
 
 def upgrade() -> None:
     slow = sa.text("scope IS NOT NULL AND received_ns - time_ns > 60000000000")
-    columns = ["registry", "repository", "tag", "received_ns", "time_ns"]
+    columns = ["registry", "repository", "received_ns", "tag", "time_ns"]
     op.create_index("ix_events_slow", "events", columns, sqlite_where=slow, postgresql_where=slow)
 
 

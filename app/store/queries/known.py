@@ -141,13 +141,14 @@ def _overtaken(connection: Connection, own: _Conditions, wide: _Conditions, at_n
 def _later(own: _Conditions, wide: _Conditions, at_ns: int) -> Executable:
     """What was received after `at_ns`, and may have happened before something that had been received by then.
 
-    Either it happened at most a minute before `at_ns`, or it is among the few that came late.
+    Either it happened at most a minute before `at_ns`, or it is among the few that came late. Their time is no bare
+    column, or SQLite would look for it in an index of all events.
     """
     what = select(*_KEY, events.c.scope, events.c.digest, events.c.time_ns).where(
         events.c.scope.is_not(None), events.c.received_ns > at_ns
     )
     near = events.c.time_ns.between(storable_ns(at_ns - SLOW_NS), _latest(at_ns))
-    slow = and_(text(SLOW), events.c.time_ns <= _latest(at_ns))
+    slow = and_(text(SLOW), events.c.time_ns + 0 <= _latest(at_ns))
     return union(*(what.where(*of_it, when) for of_it in (own, wide) for when in (near, slow)))
 
 

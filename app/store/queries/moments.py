@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, FromClause, ScalarSelect, Sele
 from app.domain.access import AccessScope
 from app.domain.changes import TagKey
 from app.domain.events import MAX_AHEAD_NS, Scope
-from app.store.dialect import listed, one_of, row_of
+from app.store.dialect import given_rows, listed, one_of
 from app.store.events import ALWAYS_NS
 from app.store.queries import known
 from app.store.queries.changes import IS_LINE, ORDER, ChangeLine, Moment, line, moment, same_tag
@@ -73,10 +73,7 @@ def _moments(connection: Connection, keys: Sequence[TagKey], asked: MomentFilter
     at_ns, dialect = storable_ns(asked.at_ns), connection.dialect.name
     names = [(key.registry, key.repository, key.tag) for key in keys]
     told = None if asked.known_ns is None else known.of_keys(connection, keys, asked.known_ns)
-    query = select(*KEY.columns).where(row_of(dialect, KEY.columns, names))
-    if told is not None:
-        query = _told_by(told.at_ns).where(row_of(dialect, _TOLD.columns, names))
-    place = query.subquery("place")
+    place = given_rows(dialect, [column.name for column in KEY.columns], names).subquery("place")
     columns = _columns(dialect, place, (at_ns, told))
     found = connection.execute(select(*place.c, *columns).order_by(*place.c)).all()
     began = _lines(connection, [row.began for row in found if row.began is not None], told)

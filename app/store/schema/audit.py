@@ -77,7 +77,7 @@ events = Table(
           postgresql_where=text("actor IS NOT NULL")),
     Index("ix_events_history", "registry", "repository", "tag", "time_ns", "received_ns",
           sqlite_where=text("scope IS NOT NULL"), postgresql_where=text("scope IS NOT NULL")),
-    Index("ix_events_slow", "registry", "repository", "tag", "received_ns", "time_ns", sqlite_where=text(SLOW),
+    Index("ix_events_slow", "registry", "repository", "received_ns", "tag", "time_ns", sqlite_where=text(SLOW),
           postgresql_where=text(SLOW)),
     comment="One registry fact, append-only, with its exact bytes.",
 )
