@@ -34,6 +34,12 @@ def in_order(groups: Sequence[Group], rules: Rules, sent: Sequence[str]) -> list
     return [found[at] for at in range(len(groups))]
 
 
+def overtaken(rule: Rule, tags: Sequence[str], later: Sequence[str]) -> str | None:
+    """Why what waits for its turn with `tags` may not go behind the `later` ones, the newest first; None if it may."""
+    why = None if rule.allow_downgrade else _refusal(rule, newest(rule, tags), later)
+    return why and f"{REFUSED}{why}"
+
+
 def _newest_first(groups: Sequence[Group], rules: Rules) -> list[int]:
     """Positions: those whose tags have an order, the newest first, then the others."""
     places = [(at, rules(group.members[0].rule), group) for at, group in enumerate(groups)]
@@ -51,11 +57,13 @@ def _sorted(positions: list[int], keys: Mapping[int, Any]) -> list[int]:
 
 
 def _newest_tag(group: Group, rule: Rule | None) -> str | None:
-    tags = [one.told.tag for one in group.members if one.told.tag is not None]
-    with_order = [tag for tag in tags if rule and order_of(rule.when, tag) is not None]
-    if rule is None or not with_order:
-        return None
-    return max(with_order, key=lambda tag: order_of(rule.when, tag))
+    return None if rule is None else newest(rule, [one.told.tag for one in group.members if one.told.tag is not None])
+
+
+def newest(rule: Rule, tags: Sequence[str]) -> str | None:
+    """Of those that have a place in the rule's order; None if none has."""
+    with_order = [tag for tag in tags if order_of(rule.when, tag) is not None]
+    return max(with_order, key=lambda tag: order_of(rule.when, tag)) if with_order else None
 
 
 def _refusal(rule: Rule, tag: str | None, sent: Sequence[str]) -> str | None:

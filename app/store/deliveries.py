@@ -85,6 +85,7 @@ class Claim:
     body: bytes
     headers: str | None
     query: str | None
+    made_ns: int
     expires_ns: int
     held_ns: int | None
     registry: str | None
@@ -119,13 +120,13 @@ _END = (
     )
 )
 _ATTEMPT = insert(attempts)
-_ITS_OWN = or_(deliveries.c.digest.is_(None), delivery_changes.c.after == deliveries.c.digest)
+ITS_OWN = or_(deliveries.c.digest.is_(None), delivery_changes.c.after == deliveries.c.digest)
 """Whether a delivery tells a change, and doesn't only have it as a part of the index that it deploys."""
 _PRESENT = (
     select(tags.c.tag)
     .join(delivery_changes, delivery_changes.c.subject == tags.c.change_id)
     .join(deliveries, deliveries.c.id == delivery_changes.c.delivery_id)
-    .where(delivery_changes.c.delivery_id == bindparam("own_id"), _ITS_OWN)
+    .where(delivery_changes.c.delivery_id == bindparam("own_id"), ITS_OWN)
 )
 _ONE_PRESENT = _PRESENT.limit(1)
 """Built once: each runs for every delivery."""
@@ -223,27 +224,6 @@ def tells_the_present(connection: Connection, identity: str) -> bool:
 def present_tags(connection: Connection, identity: str) -> list[str]:
     """The tags that a delivery is about and that have not changed since."""
     return sorted(connection.execute(_PRESENT, {"own_id": identity}).scalars())
-
-
-def sent_tags(connection: Connection, place: tuple[str, str, str]) -> list[str]:
-    """The last hundred tags that were sent to a (destination, registry, repository), or will be, the newest first."""
-    destination, registry, repository = place
-    query = (
-        select(delivery_changes.c.tag)
-        .join(deliveries, deliveries.c.id == delivery_changes.c.delivery_id)
-        .where(
-            deliveries.c.purpose == "deploy",
-            deliveries.c.destination == destination,
-            deliveries.c.registry == registry,
-            deliveries.c.repository == repository,
-            deliveries.c.status.in_((Status.PENDING.value, Status.DELIVERED.value)),
-            delivery_changes.c.tag.is_not(None),
-            _ITS_OWN,
-        )
-        .order_by(deliveries.c.made_ns.desc())
-        .limit(100)
-    )
-    return list(connection.execute(query).scalars())
 
 
 def get(connection: Connection, identity: str) -> Row[Any] | None:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from app.domain.approvals import Approval, awaited
 from app.domain.deliveries import EXPIRES_NS, End, Go, Hold, Status, Verdict
+from app.domain.downgrades import newest, overtaken
 from app.domain.holds import Pause, closed, paused
 from app.domain.rules import Rule
-from app.store import approvals, deliveries, held, pauses
+from app.store import approvals, deliveries, held, pauses, sent
 from app.store.deliveries import Claim
 from app.store.engine import Connection, now_ns
 from app.usecases.fan import Fan
@@ -17,13 +18,14 @@ SUPERSEDED = "superseded: the tag moved on"
 
 @dataclass(frozen=True, slots=True)
 class Gates:
-    """What the checks of some claims go by, as it is in their transaction. `rules` are by the id of a delivery."""
+    """What the checks of some claims go by, as it is in their transaction. `rules` and `tags` are by delivery."""
 
     now_ns: int
     pauses: Mapping[str, Pause]
     rules: Mapping[str, Sequence[Rule]]
     made_by: Mapping[str, set[str]]
     approvals: Mapping[str, Approval]
+    tags: Mapping[str, Sequence[str]]
 
 
 def pass_gate(connection: Connection, fan: Fan, claimed: Sequence[Claim]) -> list[Claim]:
@@ -50,10 +52,12 @@ def _gates(connection: Connection, fan: Fan, claimed: Sequence[Claim]) -> Gates:
     ids = [one.id for one in claimed]
     made_by = held.rules_of(connection, ids)
     by_name = {rule.name: rule for rule in fan.rules}
-    sent = {one.id: made_by.get(one.id, {one.rule}) for one in claimed}
-    rules = {identity: [by_name[name] for name in names if name in by_name] for identity, names in sent.items()}
+    named = {one.id: made_by.get(one.id, {one.rule}) for one in claimed}
+    rules = {identity: [by_name[name] for name in names if name in by_name] for identity, names in named.items()}
     now = now_ns(connection)
-    return Gates(now, pauses.in_force(connection, now), rules, sent, approvals.of(connection, ids))
+    deploys = [one.id for one in claimed if one.purpose == "deploy"]
+    tags = sent.tags_of(connection, deploys) if deploys else {}
+    return Gates(now, pauses.in_force(connection, now), rules, named, approvals.of(connection, ids), tags)
 
 
 def _let_go(connection: Connection, claim: Claim, now: int) -> Claim:
@@ -65,6 +69,18 @@ def _is_present(connection: Connection, claim: Claim, _gates: Gates) -> End | No
     scheduled = claim.purpose == "deploy" and claim.cause == deliveries.SCHEDULED
     past = scheduled and not deliveries.tells_the_present(connection, claim.id)
     return End(Status.SUPERSEDED, SUPERSEDED) if past else None
+
+
+def _is_no_step_back(connection: Connection, claim: Claim, gates: Gates) -> End | None:
+    """What is newer in its rule's order doesn't wait behind it, as behind a failure, nor is it taken back."""
+    if claim.purpose != "deploy" or claim.cause != deliveries.SCHEDULED:
+        return None
+    rules, tags = gates.rules[claim.id], gates.tags.get(claim.id, ())
+    if not any(newest(rule, tags) for rule in rules):
+        return None
+    later = sent.tags_sent_since(connection, claim)
+    reasons = [overtaken(rule, tags, later) for rule in rules]
+    return End(Status.SUPERSEDED, reasons[0]) if reasons[0] and all(reasons) else None
 
 
 def _is_approved(_connection: Connection, claim: Claim, gates: Gates) -> Hold | End | None:
@@ -86,6 +102,7 @@ def _is_closed(_connection: Connection, claim: Claim, gates: Gates) -> Hold | No
 
 _CHECKS: Sequence[Callable[[Connection, Claim, Gates], Hold | End | None]] = (
     _is_present,
+    _is_no_step_back,
     _is_approved,
     _is_paused,
     _is_closed,

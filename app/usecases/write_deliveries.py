@@ -17,6 +17,7 @@ from app.sinks.sink import Message, Sink
 from app.store import deliveries
 from app.store.deliveries import Link, NewDelivery
 from app.store.engine import Connection, now_ns
+from app.store.sent import sent_tags
 from app.usecases.ask_approval import ask_approval
 from app.usecases.fan import Fan
 from app.usecases.new_id import new_id
@@ -61,7 +62,7 @@ def _deploys(
     if not have_order(groups, fan.rule):
         return groups
     told = members[0].told
-    return in_order(groups, fan.rule, deliveries.sent_tags(connection, (destination, told.registry, told.repository)))
+    return in_order(groups, fan.rule, sent_tags(connection, (destination, told.registry, told.repository)))
 
 
 def _delivery(fan: Fan, destination: str, group: Group, now: int) -> NewDelivery:

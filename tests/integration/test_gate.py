@@ -8,16 +8,19 @@ import pytest
 from acting import ALERT, DEPLOY, LIFE_NS, Stage, rule
 from builders import A, B
 from listener import Listener, Reply
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
+from app.domain.access import AccessScope
 from app.domain.holds import EVERYTHING
 from app.domain.openings import Opening
 from app.domain.times import SECOND_NS
 from app.outbound import Door
-from app.store import actions
-from app.store.engine import now_ns, reading
+from app.store import actions, schema
+from app.store.engine import now_ns, reading, writing
+from app.store.queries.deliveries import Failed
 from app.usecases.pauses import UnknownScopeError, Wanted, pause, resume, scopes
 from app.usecases.redeliver import redeliver
+from app.usecases.redeliver_failed import find_failed, redeliver_failed
 
 DAY_MINUTES = 24 * 60
 
@@ -164,3 +167,72 @@ def test_only_what_there_is_can_be_paused(stage: Stage) -> None:
         hold(stage, "rule:wep")
     with pytest.raises(UnknownScopeError, match="'rule:web' is not paused"):
         resume(stage.engine, "rule:web", "os:alice")
+
+
+# What is newer
+
+
+def made(stage: Stage) -> dict[str, tuple[str, str | None]]:
+    return {row.digest: (row.status, row.reason) for row in stage.deliveries() if row.purpose == "deploy"}
+
+
+def release(stage: Stage, tag: str, digest: str, ago_s: float) -> None:
+    stage.happen(ago_s, tag=tag, digest=digest)
+    stage.fan_out()
+
+
+def test_an_older_version_that_waited_behind_a_failure_does_not_follow_a_newer_one(stage: Stage) -> None:
+    stage.listener.reply(Reply(500), Reply(200))
+    release(stage, "2.1.0", A, 2)
+    assert stage.deliver() == 1
+    release(stage, "2.1.1", B, 1)
+    stage.make_due()
+    stage.deliver()
+    assert made(stage) == {A: ("superseded", "refused: downgrade from 2.1.1"), B: ("delivered", None)}
+    assert [after for _type, _tag, after in stage.moves()] == [A, B]
+
+
+def test_nor_one_that_was_held_or_given_up(stage: Stage) -> None:
+    hold(stage, EVERYTHING)
+    release(stage, "2.1.0", A, 2)
+    stage.deliver()
+    release(stage, "2.1.1", B, 1)
+    resume(stage.engine, EVERYTHING, "os:bob")
+    stage.deliver()
+    assert [after for _type, _tag, after in stage.moves()] == [B]
+    with writing(stage.engine) as connection:
+        connection.execute(update(schema.deliveries).where(schema.deliveries.c.digest == A).values(status="dead"))
+    found = find_failed(stage.engine, AccessScope(None), Failed(0, 2**62))
+    assert len(redeliver_failed(stage.engine, found, "os:alice")) == 1
+    stage.deliver()
+    assert [after for _type, _tag, after in stage.moves()] == [B]
+    (old,) = [row.id for row in stage.deliveries() if row.digest == A]
+    redeliver(stage.engine, old, "os:alice")
+    stage.deliver()
+    assert [after for _type, _tag, after in stage.moves()] == [B, A], "who names it by hand knows"
+
+
+@pytest.mark.parametrize(
+    ("tags", "said", "went"),
+    [
+        (("2.1.0", "2.1.1"), {"allow_downgrade": True}, [A, B]),
+        (("main", "edge"), {}, [A, B]),
+        (("2.1.0", "edge"), {}, [A, B]),
+    ],
+)
+def test_what_has_no_order_or_may_step_back_goes(
+    stage: Stage, tags: tuple[str, str], said: dict[str, bool], went: list[str]
+) -> None:
+    stage.rules = [rule(**said)]
+    for at, (tag, digest) in enumerate(zip(tags, (A, B), strict=True)):
+        release(stage, tag, digest, 2 - at)
+    stage.deliver()
+    assert sorted(after for _type, _tag, after in stage.moves()) == went
+
+
+def test_a_newer_one_that_nobody_approved_hinders_nothing(stage: Stage) -> None:
+    release(stage, "2.1.0", A, 2)
+    stage.rules = [replace(rule(), approve_ns=3600 * SECOND_NS)]
+    release(stage, "2.1.1", B, 1)
+    stage.deliver()
+    assert [after for _type, _tag, after in stage.moves()] == [A]

@@ -19,6 +19,7 @@ from app.settings.templates import Template
 from app.sinks.request import Request, Shape
 from app.store import deliveries, indexes, windows
 from app.store.engine import reading, writing
+from app.store.sent import sent_tags
 from app.store.windows import Place, Waiting
 from app.usecases.fan_out import fan_out
 from app.usecases.settle import settle
@@ -171,4 +172,4 @@ def test_an_index_is_confirmed_by_its_own_tags(stage: Stage) -> None:
     (made,) = stage.deliveries()
     with reading(stage.engine) as connection:
         assert deliveries.present_tags(connection, made.id) == ["2"]
-        assert deliveries.sent_tags(connection, (DEPLOY, made.registry, made.repository)) == ["2"]
+        assert sent_tags(connection, (DEPLOY, made.registry, made.repository)) == ["2"]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tellings import told
 
-from app.domain.downgrades import have_order, in_order
+from app.domain.downgrades import have_order, in_order, overtaken
 from app.domain.fan_out import MOVED_ON, PENDING
 from app.domain.orders import Semver, Sorted, TagClause
 from app.domain.rules import Rule, When
@@ -51,6 +51,15 @@ def test_a_step_back_is_refused(
     tags: list[str], sent: list[str], clause: TagClause | None, why: list[str | None]
 ) -> None:
     assert reasons(tags, sent, clause) == why
+
+
+def test_what_waits_does_not_go_behind_what_is_newer() -> None:
+    rule = Rule("web", When(), ("trigger:web",), (), "1")
+    assert overtaken(rule, ["2.0.9", "latest"], ["edge", "2.1.0"]) == "refused: downgrade from 2.1.0"
+    assert overtaken(rule, ["2.0.9", "2.2.0"], ["2.1.0"]) is None
+    assert overtaken(rule, ["latest"], ["2.1.0"]) is None
+    assert overtaken(rule, ["2.0.9"], []) is None
+    assert overtaken(replace(rule, allow_downgrade=True), ["2.0.9"], ["2.1.0"]) is None
 
 
 def test_unless_it_is_allowed() -> None:
