@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app import bootstrap
-from app.bootstrap.registry import make_registry, make_storage
+from app.bootstrap.registry import make_hearers, make_registry, make_storage
 from app.bootstrap.standalone import METRICS, configure_logging, make_health
 from app.domain.errors import TagtrailError
 from app.outbound import Door
@@ -28,6 +28,7 @@ from app.usecases.notify import Receiver, notify
 from app.usecases.settle_leftovers import settle_leftovers
 from workers import debug
 from workers.lanes import Lanes
+from workers.pruning import Pruning
 from workers.purging import Purging
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Keeper:
     doors: Mapping[str, Door]
     registry: "tuple[Registry, Locks] | None"
     purging: Purging | None
+    pruning: Pruning
     lanes: Lanes = field(default_factory=Lanes)
     leftovers_at: float = 0.0
 
@@ -67,6 +69,8 @@ class Keeper:
             settle_leftovers(self.engine, locks, registry.holds)
         if self.purging is not None and self.purging.is_due:
             self.lanes.drain("purge", self.purging.run)
+        if self.pruning.is_due:
+            self.lanes.drain("prune", self.pruning.run)
 
     def _notifying(self, name: str) -> Callable[[], None]:
         def send() -> None:
@@ -103,6 +107,7 @@ def start(settings: Settings) -> Keeper:
         doors=doors,
         registry=None if unseen else make_registry(settings),
         purging=None if unseen else Purging(purged, *make_storage(settings)),
+        pruning=Pruning(bootstrap.journal_engine(settings), make_hearers(settings)),
     )
     _tell(settings, keeper, meters)
     return keeper

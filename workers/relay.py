@@ -20,6 +20,7 @@ from app.store.engine import Engine, UnavailableError, now_ns, reading
 from app.usecases.retain import cut
 from app.usecases.settle_leftovers import settle_leftovers
 from workers.lanes import Lanes
+from workers.pruning import Pruning
 from workers.purging import Purging
 from workers.silence import Watch
 
@@ -60,6 +61,7 @@ class Relay:
     lanes: Lanes = field(default_factory=Lanes)
     watch: Watch | None = None
     purging: Purging | None = None
+    pruning: Pruning | None = None
     watch_at: float = 0.0
 
     def round(self) -> None:
@@ -85,6 +87,8 @@ class Relay:
         forwards = {one.cursor: name for name, one in bootstrap.make_forwards(settings).items()}
         self.export, self.keeping = bootstrap.make_export(settings), bootstrap.make_keeping(settings)
         self.endpoints, self.forwards = tuple(endpoint.name for endpoint in settings.endpoints), forwards
+        if self.pruning is not None:
+            self.pruning.hearers = bootstrap.make_hearers(settings)
         if self.watch is not None:
             self.watch.origins, self.watch.told = settings.origins, notified(settings)
 
@@ -96,6 +100,8 @@ class Relay:
             settle_leftovers(self.journal, locks, registry.holds)
         if self.purging is not None and self.purging.is_due:
             self.lanes.drain("purge", self.purging.run)
+        if self.pruning is not None and self.pruning.is_due:
+            self.lanes.drain("prune", self.pruning.run)
         if self.export is not None and time.monotonic() >= self.checkpoint_at:
             self.checkpoint_at = time.monotonic() + self.export.every_ns / SECOND_NS
             self.lanes.drain("checkpoint", self._checkpoint)
@@ -143,6 +149,7 @@ def start(settings: Settings) -> Relay:
         watch=Watch(settings.origins, notified(settings)),
         keeping=_keeping(settings),
         purging=_purging(settings) if looked_at else None,
+        pruning=Pruning(bootstrap.journal_engine(settings), bootstrap.make_hearers(settings)),
     )
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from app.registry.storage.driver import StorageDriver
     from app.registry.storage.timed import Observe
     from app.settings.registry import RegistrySection
+    from app.usecases.prune_journal import Hearer
     from app.usecases.record import Recorder
 
 INSTANCE = "TAGTRAIL_INSTANCE"
@@ -71,13 +72,26 @@ def _schema1(settings: Settings) -> "Schema1 | None":
     return Schema1(schema1_key(settings))
 
 
+def make_hearers(settings: Settings) -> "list[Hearer]":
+    """Who is told of what happens to our registry."""
+    from app.usecases.prune_journal import Hearer
+
+    return [
+        Hearer(one.name, frozenset(one.ignore.actions), frozenset(one.ignoredmediatypes + one.ignore.mediatypes))
+        for one in settings.endpoints
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A registry that is served, and who writes down what happens to it. Its events name `node` and `instance`."""
+    """A registry that is served, and who writes down what happens to it; nobody where nobody ever asks.
+
+    Its events name `node` and `instance`.
+    """
 
     section: "RegistrySection"
     registry: "Registry"
-    recorder: "Recorder"
+    recorder: "Recorder | None"
     node: str
     instance: str
 
@@ -87,7 +101,7 @@ def serve_registry(settings: Settings, bell: Bell, observe: "Observe | None" = N
     return Served(
         section=settings.registry,
         registry=registry,
-        recorder=recorder,
+        recorder=None if settings.alone and not settings.endpoints else recorder,
         node=f"{socket.gethostname()}:{settings.port}",
         instance=os.environ.get(INSTANCE) or str(uuid.uuid4()),
     )

@@ -127,3 +127,23 @@ def last_but(connection: Connection, before: int, actions: Collection[str], medi
     )
     query = select(journal.c.seq).where(*wanted).order_by(journal.c.seq.desc()).limit(1)
     return connection.execute(query).scalar_one_or_none() or 0
+
+
+def last_before(connection: Connection, seq: int, time_ns: int) -> int:
+    """The last number up to `seq` whose event is older than a moment; 0 if none is."""
+    query = (
+        select(journal.c.seq)
+        .where(journal.c.seq <= seq, journal.c.opened_ns < time_ns)
+        .order_by(journal.c.seq.desc())
+        .limit(1)
+    )
+    return connection.execute(query).scalar_one_or_none() or 0
+
+
+def prune(connection: Connection, until: int, kept: Collection[int], most: int) -> int:
+    """Take out the first `most` events up to the number `until`, but those of `kept`; how many."""
+    wanted = (journal.c.seq <= until, journal.c.seq.not_in(list(kept)))
+    first = list(connection.execute(select(journal.c.seq).where(*wanted).order_by(journal.c.seq).limit(most)).scalars())
+    if first:
+        connection.execute(delete(journal).where(*wanted, journal.c.seq <= first[-1]))
+    return len(first)

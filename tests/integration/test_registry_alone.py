@@ -46,8 +46,9 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         told = {CONFIG: str(config), "TAGTRAIL_DATA": str(tmp_path / "data")} | environment
         settings = load_alone(told).settings
         served = serve_registry(settings, SilentBell())
-        engines.append(served.recorder._engine)
-        upgrade(served.recorder._engine)
+        if served.recorder is not None:
+            engines.append(served.recorder._engine)
+            upgrade(served.recorder._engine)
         app = create_app(settings, served, health or Health([]), observers)
         return app.test_client()
 
@@ -56,6 +57,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         engine.dispose()
 
 
+TOLD = "notifications: {endpoints: [{name: audit, url: 'http://127.0.0.1:9/'}]}\n"
 LOCAL = "http: {addr: 'localhost:5000'}"
 
 
@@ -176,7 +178,7 @@ def test_unwell_and_well_again(serve: Serve, tmp_path: Path) -> None:
 
 
 def test_a_line_a_request(serve: Serve, capfd: Told, tmp_path: Path) -> None:
-    client = serve("http: {addr: 'localhost:5000', trustedproxies: [127.0.0.1]}")
+    client = serve(TOLD + "http: {addr: 'localhost:5000', trustedproxies: [127.0.0.1]}")
     told = {
         "Host": "127.0.0.1:5000", "User-Agent": "docker/27", "X-Forwarded-For": "203.0.113.9",
         "Authorization": "Bearer s3cret", "X-Forwarded-Host": "registry.example", "X-Forwarded-Proto": "https",
@@ -203,14 +205,21 @@ def test_a_line_a_request(serve: Serve, capfd: Told, tmp_path: Path) -> None:
 
 
 def test_the_word_of_others_is_not_told(serve: Serve, tmp_path: Path) -> None:
-    push(serve(LOCAL), headers={"Host": "localhost:5000", "X-Forwarded-For": "203.0.113.9", "Forwarded": "for=1.1.1.1"})
+    lies = {"X-Forwarded-For": "203.0.113.9", "Forwarded": "for=1.1.1.1"}
+    push(serve(TOLD + LOCAL), headers={"Host": "localhost:5000", **lies})
     (event,) = events(tmp_path)
     assert event["request"]["addr"] == "127.0.0.1"
     assert event["target"]["url"].startswith("http://localhost:5000/v2/")
 
 
+def test_nothing_is_written_down_where_nobody_is_told(serve: Serve, tmp_path: Path) -> None:
+    push(serve(LOCAL), headers={"Host": "localhost"})
+    assert not (tmp_path / "data" / "journal.db").exists()
+
+
 def test_the_configured_host_stands_in_events(serve: Serve, tmp_path: Path) -> None:
-    push(serve("http: {addr: 'localhost:5000', host: 'https://registry.example'}"), headers={"Host": "localhost"})
+    client = serve(TOLD + "http: {addr: 'localhost:5000', host: 'https://registry.example'}")
+    push(client, headers={"Host": "localhost"})
     assert events(tmp_path)[0]["target"]["url"].startswith("https://registry.example/v2/shop/web/blobs/")
 
 

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Request as AnyRequest
 
 from app.bootstrap.registry import Served
 from app.domain.registry_events import Cause
-from app.registry.notify import Listener
+from app.registry.notify import Listener, Silent
 from app.web.registry.forwarded import Network, Seen, see
 
 REQUEST_ID = "tagtrail.request_id"
@@ -19,10 +19,10 @@ ACTOR = "tagtrail.actor"
 
 
 def listener_for(served: Served) -> Callable[[Request], Listener]:
-    trusted = networks(served.section.http.trustedproxies)
+    trusted, recorder = networks(served.section.http.trustedproxies), served.recorder
 
     def listener(request: Request) -> Listener:
-        return served.recorder.listener(_cause(served, request, seen(request, trusted)))
+        return Silent() if recorder is None else recorder.listener(_cause(served, request, seen(request, trusted)))
 
     return listener
 
