@@ -26,7 +26,7 @@ def serve(settings: Settings) -> None:
     """Listen until SIGTERM or SIGINT."""
     os.environ[INSTANCE] = str(uuid.uuid4())
     note_configuration(settings.database_url, operator(), fingerprint(settings))
-    if not settings.open_to_others:
+    if settings.serves_registry:
         settle(settings)
     run(settings, make)
 

@@ -18,16 +18,20 @@ from granian.constants import Interfaces
 from granian.server import Server
 from joserfc.jwk import ECKey
 
+from app.bootstrap.access import Access
+from app.registry.access.gates import Open
 from app.registry.locks import FileLocks
 from app.registry.notify import Listener, Silent
 from app.registry.policy import Policy
 from app.registry.registry import Registry
 from app.registry.schema1 import Schema1
 from app.registry.storage.factory import make_driver
+from app.web.registry.entrance import Entrance
 from app.web.registry.manner import Manner
 from app.web.registry.routes import blueprint
 
 _OPEN_HANDED = Manner()
+EVERYBODY = Entrance(Access(Open()), lambda request: request.host_url.rstrip("/"))
 
 
 def an_app(
@@ -36,7 +40,7 @@ def an_app(
     app = Flask("registry")
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    app.register_blueprint(blueprint(registry, listener_for, manner))
+    app.register_blueprint(blueprint(registry, listener_for, EVERYBODY, manner))
     return app
 
 

@@ -136,7 +136,9 @@ def start(settings: Settings) -> Relay:
     if settings.redis_url is None:
         raise bootstrap.MissingRedisError
     looked_at = (
-        None if settings.open_to_others or settings.registry.storage.inmemory else bootstrap.make_registry(settings)
+        bootstrap.make_registry(settings)
+        if settings.serves_registry and settings.registry.storage.inmemory is None
+        else None
     )
     return Relay(
         engine=bootstrap.audit_engine(settings),

@@ -219,7 +219,7 @@ def make_services(settings: Settings) -> Services:
         engine=engine,
         in_force=in_force,
         parcels=GroupCommit(commit, lambda: alone(settings.data / "ingest.turn"), lambda parcel: parcel.weight),
-        registry=None if settings.open_to_others else serve_registry(settings, bell),
+        registry=serve_registry(settings, bell) if settings.serves_registry else None,
     )
 
 

@@ -11,6 +11,7 @@ from app.settings import Settings
 from app.store.engine import Engine, alone, make_engine
 
 if TYPE_CHECKING:
+    from app.bootstrap.access import Access
     from app.registry.locks import Locks
     from app.registry.policy import Policy
     from app.registry.registry import Registry
@@ -90,6 +91,7 @@ class Served:
     """
 
     section: "RegistrySection"
+    access: "Access"
     registry: "Registry"
     recorder: "Recorder | None"
     node: str
@@ -97,9 +99,12 @@ class Served:
 
 
 def serve_registry(settings: Settings, bell: Bell, observe: "Observe | None" = None) -> Served:
+    from app.bootstrap.access import make_access
+
     registry, recorder = recorded_registry(settings, bell, observe)
     return Served(
         section=settings.registry,
+        access=make_access(settings),
         registry=registry,
         recorder=None if settings.alone and not settings.endpoints else recorder,
         node=f"{socket.gethostname()}:{settings.port}",

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from app.bootstrap import make_receivers
+from app.bootstrap.access import check_access
 from app.bootstrap.registry import journal_engine
 from app.bootstrap.standalone import METRICS, configure_logging
 from app.cli import to_environment
@@ -92,6 +93,7 @@ def _loaded(config: Path, insecure: str | None) -> Alone:
 def check(settings: Settings) -> None:
     """Raise ConfigurationError for what would only fail when it is used."""
     make_receivers(settings)
+    check_access(settings)
     debug_address(settings.registry)
     tls = settings.registry.http.tls
     if tls.certificate is not None:
@@ -136,7 +138,8 @@ def _summarised(settings: Settings) -> Iterator[tuple[str, str]]:
     storage, http = section.storage, section.http
     yield "listens on", f"{settings.host}:{settings.port}" + (" with TLS" if http.tls.certificate else "")
     yield "storage", _stored(settings)
-    yield "access", ", ".join(section.auth) or f"everybody ({os.environ.get(INSECURE) or 'on loopback only'})"
+    everybody = f"everybody ({os.environ.get(INSECURE) or 'on loopback only'})"
+    yield "access", section.auth.kind if section.auth else everybody
     writing = "reading only" if storage.maintenance.readonly.enabled else "reading and writing"
     yield "for", writing + (", and deleting" if storage.delete.enabled else ", not deleting")
     yield "events to", ", ".join(endpoint.name for endpoint in settings.endpoints) or "nobody"

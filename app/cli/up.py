@@ -18,6 +18,7 @@ from app.bootstrap import (
     make_remotes,
     make_sinks,
 )
+from app.bootstrap.access import check_access
 from app.cli.recorded import make_key
 from app.cli.starting import PYTHON, check_free, hold
 from app.cli.supervisor import Child, supervise
@@ -97,6 +98,8 @@ def _check(settings: Settings, host: str) -> None:
         make_remotes(settings, door)
     make_forwards(settings)
     make_export(settings)
+    if settings.serves_registry:
+        check_access(settings)
     if settings.redis_url is not None:
         check_reachable(settings.redis_url)
     check_free(host, settings.port, "choose another with --port")
@@ -151,8 +154,8 @@ def _tell(settings: Settings) -> None:
         f"  receiver   {url}/hooks/ORIGIN",
         f"  YAML for a registry you have: {settings.data}/endpoints/NAME.yml, after: tagtrail origin add NAME",
     ]
-    if settings.open_to_others:
-        lines[2] = "  registry   off: it is served on loopback only"
+    if not settings.serves_registry:
+        lines[2] = "  registry   off: nothing under registry: auth: says who may do what with it"
     if settings.asks_for_token:
         lines.append(f"  pages and API want a token: of tagtrail token add, or {settings.data}/access.token")
     click.echo("\n".join([*lines, "Ctrl-C ends it."]))

@@ -13,7 +13,10 @@ from app.domain.times import rfc3339_nano
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """The request behind an event, and the node that served it. `base_url` is the registry as the client sees it."""
+    """The request behind an event, and the node that served it. `base_url` is the registry as the client sees it.
+
+    `actor`: who has shown who it is.
+    """
 
     request_id: str
     addr: str
@@ -23,6 +26,7 @@ class Cause:
     base_url: str
     node: str
     instance: str
+    actor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ def event(happening: Happening, cause: Cause, time_ns: int) -> dict[str, Any]:
         "target": _target(happening, cause.base_url),
         "request": {name: value for name, value in request.items() if value or name == "id"}
         | {"method": cause.method, "useragent": cause.user_agent},
-        "actor": {},
+        "actor": {"name": cause.actor} if cause.actor else {},
         "source": {"addr": cause.node, "instanceID": cause.instance},
     }
 

@@ -75,7 +75,7 @@ def load_alone(environment: Mapping[str, str] = os.environ) -> Alone:
         docker_config=data,
         alone=True,
     )
-    _check_access(settings, environment.get(INSECURE, ""))
+    _check_access(settings, environment.get(INSECURE, "").strip())
     return Alone(settings, understood.remarks)
 
 

@@ -39,6 +39,7 @@ _VERDICTS: Mapping[str, Verdict] = {
     ),
     "storage.oss": Verdict("not supported: no driver for this storage", fatal=True),
     "storage.swift": Verdict("not supported: no driver for this storage", fatal=True),
+    "auth.silly": Verdict("not supported: it lets in whoever says anything", fatal=True),
     "middleware.registry": _NOT_RUN,
     "middleware.repository": _NOT_RUN,
     "middleware.storage": _SERVED,

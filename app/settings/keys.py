@@ -1,4 +1,4 @@
-"""Keys in files: what signs checkpoints and cuts, what did so before, and what signs manifests of schema 1."""
+"""Keys in files: what signs checkpoints and cuts, what did so before, what signs manifests of schema 1, and tokens."""
 
 import json
 
@@ -29,6 +29,15 @@ def trusted_keys(settings: Settings) -> list[PublicKey]:
     """
     own = [signing_key(settings).public] if settings.checkpoint_key.exists() else []
     return own + [PublicKey.parse(text) for text in settings.file.audit.keys]
+
+
+def token_key(settings: Settings) -> str:
+    """What signs the tokens of our own service, as PEM; made by the first who needs it."""
+    path = settings.data / "registry-token.key"
+    if not path.exists():
+        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_private(path, ECKey.generate_key("P-256").as_pem(private=True).decode(), replace=False)
+    return path.read_text(encoding="utf-8")
 
 
 def schema1_key(settings: Settings) -> ECKey | RSAKey:

@@ -96,9 +96,14 @@ class Settings:
         return self.open_to_others or self.file.web.require_token
 
     @property
+    def serves_registry(self) -> bool:
+        """Whether `/v2/` is served: beside pages, to others only where it is said who may do what (decision 16)."""
+        return self.alone or not self.open_to_others or self.registry.auth is not None
+
+    @property
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Where our registry's events go: as configured, else to our own receiver; nowhere while `/v2/` is off."""
-        if self.open_to_others and not self.alone:
+        if not self.serves_registry:
             return ()
         configured = self.file.registry.notifications.endpoints
         if configured is not None:

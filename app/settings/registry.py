@@ -5,7 +5,6 @@ What is accepted and does nothing here, because there is nothing for it to do, h
 
 import ipaddress
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -13,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.domain.times import SECOND_NS, parse_duration
+from app.settings.access import AuthSection
 from app.settings.drivers import AzureSection, Filesystem, InMemory, S3Section
 from app.settings.values import SecretText, SecretUrl, Section, Text
 
@@ -34,6 +34,11 @@ def _network(text: str) -> str:
 def _listed(given: object) -> object:
     """One value is a list of one, as distribution's decoder of headers takes it."""
     return [given] if isinstance(given, str) else given
+
+
+def _said(given: object) -> object:
+    """A section that says nothing is none."""
+    return given or None
 
 
 def _span(given: object) -> object:
@@ -270,11 +275,11 @@ class Compatibility(Section):
 
 
 class RegistrySection(Section):
-    """The whole. `auth` is refused until it is understood: what it says must never be passed over."""
+    """The whole. `auth` None: nobody has to say who they are."""
 
     log: Log = Log()
     storage: Storage = Storage()
-    auth: Mapping[str, Any] = Field(default_factory=dict)
+    auth: Annotated[AuthSection | None, BeforeValidator(_said)] = None
     http: Http = Http()
     notifications: Notifications = Notifications()
     health: Health = Health()
@@ -283,9 +288,3 @@ class RegistrySection(Section):
     validation: Validation = Validation()
     compatibility: Compatibility = Compatibility()
     redis: Idle = None
-
-    @model_validator(mode="after")
-    def _understands_auth(self) -> Self:
-        for name in self.auth:
-            raise PydanticCustomError("auth", "access by '{name}' is not supported yet", {"name": name, "key": "auth"})
-        return self

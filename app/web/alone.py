@@ -12,6 +12,7 @@ from app.web.headers import harden
 from app.web.registry import routes
 from app.web.registry.access_log import AccessLog
 from app.web.registry.causes import listener_for, networks
+from app.web.registry.entrance import Entrance
 from app.web.registry.gate import from_no_other_site, while_well
 from app.web.registry.manner import Manner
 from app.web.registry.observed import Observed, Observer
@@ -22,7 +23,7 @@ def create_app(settings: Settings, served: Served, health: Health, observers: Se
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     section = settings.registry
-    registry = routes.blueprint(served.registry, listener_for(served), Manner.of(section))
+    registry = routes.blueprint(served.registry, listener_for(served), Entrance.of(served), Manner.of(section))
     registry.before_request(from_no_other_site(settings))
     registry.before_request(while_well(health))
     app.register_blueprint(registry)

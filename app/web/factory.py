@@ -14,6 +14,7 @@ from app.web.guard import make_guard
 from app.web.headers import harden
 from app.web.registry import off, routes
 from app.web.registry.causes import listener_for
+from app.web.registry.entrance import Entrance
 from app.web.registry.gate import while_well
 from app.web.registry.manner import Manner
 from app.web.unproven import Unproven
@@ -68,7 +69,7 @@ def _registry(services: Services) -> Blueprint:
     served = services.registry
     if served is None:
         return off.blueprint()
-    registry = routes.blueprint(served.registry, listener_for(served), Manner.of(served.section))
+    registry = routes.blueprint(served.registry, listener_for(served), Entrance.of(served), Manner.of(served.section))
     health = make_health(services.settings)
     health.start()
     registry.before_request(while_well(health))

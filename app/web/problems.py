@@ -16,7 +16,7 @@ from app.settings import ConfigurationError
 from app.store.engine import UnavailableError
 from app.usecases.approve import UndecidableError
 from app.usecases.drop import NotDeadError
-from app.web.registry.answers import error_answer
+from app.web.oci import error_answer
 
 log = logging.getLogger(__name__)
 

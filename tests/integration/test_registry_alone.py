@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from accessing import login, write_users
 from flask.testing import FlaskClient
 from prometheus_client import CollectorRegistry, generate_latest
 
@@ -117,10 +118,38 @@ def test_a_page_that_is_let_in_by_its_headers_pushes(serve: Serve) -> None:
 def test_nobody_is_let_in_from_elsewhere_without_a_reason(serve: Serve) -> None:
     with pytest.raises(ConfigurationError, match="configure auth:"):
         serve("")
-    with pytest.raises(ConfigurationError, match="auth: access by 'silly' is not supported"):
+    with pytest.raises(ConfigurationError, match=r"auth\.silly: not supported"):
         serve("auth: {silly: {}}", TAGTRAIL_INSECURE="a closed network")
+    with pytest.raises(ConfigurationError, match="configure auth:"):
+        serve("", TAGTRAIL_INSECURE=" ")
     client = serve("", TAGTRAIL_INSECURE="a closed network")
     assert client.get("/v2/", headers={"Host": "any.example"}).status_code == 200
+
+
+def test_who_proves_who_they_are_is_let_in_from_elsewhere_and_named(serve: Serve, capfd: Told, tmp_path: Path) -> None:
+    write_users(tmp_path / "htpasswd", ann="sesame")
+    client = serve(TOLD + "auth: {htpasswd: {realm: shop, path: htpasswd}}")
+    asked = {"Host": "registry.example"}
+    assert client.get("/v2/", headers=asked).headers["WWW-Authenticate"] == 'Basic realm="shop"'
+    push(client, headers=asked | login("ann", "sesame"))
+    assert [line.get("auth.user.name") for line in lines(capfd)] == [None, "ann"]
+    assert [event["actor"] for event in events(tmp_path)] == [{"name": "ann"}]
+
+
+def test_tokens_of_our_own_service(serve: Serve, tmp_path: Path) -> None:
+    """Its address is the one that the client came to, as far as that is believed."""
+    write_users(tmp_path / "htpasswd", ann="sesame")
+    grants = "{users: [ann], repositories: ['**'], actions: [pull, push]}"
+    auth = f"auth: {{service: {{htpasswd: htpasswd, grants: [{grants}]}}}}"
+    client = serve(f"{TOLD}{auth}\nhttp: {{trustedproxies: [127.0.0.1]}}")
+    asked = {"Host": "10.0.0.7:5000", "X-Forwarded-Host": "registry.example", "X-Forwarded-Proto": "https"}
+    challenge = client.get("/v2/", headers=asked).headers["WWW-Authenticate"]
+    assert challenge == 'Bearer realm="https://registry.example/v2/_tagtrail/token",service="tagtrail"'
+    given = client.get("/v2/_tagtrail/token?scope=repository:shop/web:pull,push", headers=login("ann", "sesame")).json
+    push(client, headers={"Authorization": f"Bearer {given['token']}"})
+    assert [event["actor"] for event in events(tmp_path)] == [{"name": "ann"}]
+    again = serve(f"{auth}\nhttp: {{host: 'https://other.example/'}}")
+    assert 'realm="https://other.example/v2/_tagtrail/token"' in again.get("/v2/").headers["WWW-Authenticate"]
 
 
 @pytest.mark.parametrize(

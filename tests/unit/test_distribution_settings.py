@@ -136,7 +136,14 @@ def test_what_is_not_followed_is_named(read: Understand, text: str, remark: str)
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("auth: {silly: {realm: a, service: b}}", ":3: auth: "),
+        ("auth: {silly: {realm: a, service: b}}", ":3: auth.silly: not supported: it lets in whoever says anything"),
+        ("auth: silly", ":3: auth.silly: unknown key 'silly'; known are htpasswd, token, service"),
+        ("auth: {htpasswd: }", ":3: auth.htpasswd.realm: Field required"),
+        ("auth: {htpasswd: {realm: a, path: b, relm: c}}", "auth.htpasswd.relm: unknown key; did you mean 'realm'?"),
+        ("auth: {token: {service: a, issuer: b, jwks: c}}", "auth.token: give the realm"),
+        ("auth: {token: {realm: 'ftp://a', service: a, issuer: b}}", "auth.token.realm: "),
+        ("auth: {token: {realm: 'http://a', service: a, issuer: b, signingalgorithms: [none]}}", "signingalgorithms.0"),
+        ("auth: {htpasswd: {realm: a, path: b}, token: {realm: 'http://a', service: a, issuer: b}}", "exactly one of"),
         ("proxy: {remoteurl: https://registry-1.docker.io}", ":3: proxy: not supported: "),
         ("http: {tls: {certifcate: x}}", "http.tls.certifcate: unknown key; did you mean 'certificate'?"),
         ("http: {tls: {letsencrypt: {email: a@b.example}}}", "http.tls.letsencrypt: not supported: "),
@@ -227,6 +234,20 @@ def test_a_word_chooses_the_driver_and_the_rest_is_forgotten(read: Understand) -
     assert storage.filesystem is not None
     assert (storage.filesystem.rootdirectory, storage.inmemory, storage.delete.enabled) == ("/srv", None, False)
     assert read(text, {"REGISTRY_STORAGE_DELETE_ENABLED": "false"}).section.storage.inmemory is not None
+
+
+def test_access_in_the_environment(read: Understand) -> None:
+    """As the image of docker is usually given it."""
+    variables = {
+        "REGISTRY_AUTH": "htpasswd",
+        "REGISTRY_AUTH_HTPASSWD_REALM": "here",
+        "REGISTRY_AUTH_HTPASSWD_PATH": "/auth/htpasswd",
+    }
+    auth = read(LEAST, variables).section.auth
+    assert auth is not None
+    assert auth.htpasswd is not None
+    assert (auth.kind, auth.htpasswd.realm, auth.htpasswd.path) == ("htpasswd", "here", Path("/auth/htpasswd"))
+    assert read(f"{LEAST}auth:\n").section.auth is None
 
 
 def test_the_variable_is_named_where_it_is_wrong(read: Understand) -> None:

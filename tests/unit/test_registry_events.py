@@ -31,8 +31,8 @@ def kind(target: dict[str, Any]) -> str:
     return "manifest" if target["digest"] else "tag"
 
 
-def as_we_tell_it(told: dict[str, Any]) -> dict[str, Any]:
-    """The same happening, told by us."""
+def as_we_tell_it(told: dict[str, Any], actor: str | None = None) -> dict[str, Any]:
+    """The same happening, told by us, where `actor` has shown who they are."""
     target, request = told["target"], told["request"]
     named = ("mediaType", "digest", "size")
     happening = Happening(
@@ -53,6 +53,7 @@ def as_we_tell_it(told: dict[str, Any]) -> dict[str, Any]:
         base_url="https://registry.shop.example:5000",
         node=told["source"].get("addr", ""),
         instance=told["source"]["instanceID"],
+        actor=actor,
     )
     time_ns = parse_rfc3339(told["timestamp"])
     assert time_ns is not None
@@ -79,6 +80,12 @@ def test_we_tell_it_as_distribution_does(name: str) -> None:
 def test_no_actor_is_told_without_authentication() -> None:
     (told,) = json.loads(body("v2", "manifest-push-by-actor"))["events"]
     assert as_we_tell_it(told)["actor"] == {}
+
+
+def test_an_actor_is_told_as_distribution_does() -> None:
+    content = body("v2", "manifest-push-by-actor")
+    (told,) = json.loads(content)["events"]
+    assert dump([as_we_tell_it(told, told["actor"]["name"]) | {"id": told["id"]}]) == content
 
 
 def test_an_unknown_address_is_left_out() -> None:

@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Response, json, request
+from flask import Response, request
 
 from app.domain.digests import Descriptor
 from app.registry import errors
+from app.registry.access.scopes import Visitor
 from app.registry.bodies import Body
-from app.registry.errors import Code, RegistryError
+from app.registry.errors import RegistryError
 from app.registry.notify import Listener
 from app.registry.registry import Registry
 from app.registry.uploads import Session
+from app.web.oci import json_answer
 from app.web.registry import parsing
 from app.web.registry.manner import Manner
 
@@ -25,27 +27,13 @@ class Call:
     registry: Registry
     listener: Listener
     manner: Manner
+    visitor: Visitor
     repository: str
     reference: str
 
     @property
     def session(self) -> Session:
         return Session.parse(self.repository, self.reference)
-
-
-class Answer(Response):
-    default_mimetype = None
-
-
-def error_answer(code: Code, *details: Any, headers: Mapping[str, str] | None = None) -> Response:
-    """An OCI error body: one entry for each detail, or one without."""
-    entry = {"code": code.code, "message": code.message}
-    body = {"errors": [entry | {"detail": detail} for detail in details] or [entry]}
-    return json_answer(body, code.status, headers or {})
-
-
-def json_answer(body: Mapping[str, Any], status: int, headers: Mapping[str, str]) -> Response:
-    return Answer(json.dumps(body), status, headers, content_type="application/json")
 
 
 def page(found: Any, rest: Mapping[str, str] | None) -> Response:

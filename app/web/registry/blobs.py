@@ -12,8 +12,9 @@ from app.registry.bodies import CHUNK
 from app.registry.errors import RegistryError
 from app.registry.storage.driver import FileReader
 from app.registry.uploads import Session
+from app.web.oci import Answer
 from app.web.registry import parsing
-from app.web.registry.answers import Answer, Call, body, content, upload_headers
+from app.web.registry.answers import Call, body, content, upload_headers
 from app.web.registry.parsing import Span
 
 
@@ -67,8 +68,10 @@ def start_upload(call: Call) -> Response:
 
 
 def _mount(call: Call) -> Response:
-    digest, source = Digest.parse(request.args["mount"]), request.args.get("from")
-    mounted = call.registry.mount(source and parse_repository(source), call.repository, digest, call.listener)
+    digest, source = Digest.parse(request.args["mount"]), request.args.get("from") or None
+    mounted = None
+    if source is not None or call.visitor.sees_everything:
+        mounted = call.registry.mount(source and parse_repository(source), call.repository, digest, call.listener)
     if mounted:
         return _blob_created(call, mounted)
     return _upload_state(call, call.registry.start_upload(call.repository), 0, 202)

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Request as AnyRequest
 from app.bootstrap.registry import Served
 from app.domain.registry_events import Cause
 from app.registry.notify import Listener, Silent
+from app.settings.registry import Http
 from app.web.registry.forwarded import Network, Seen, see
 
 REQUEST_ID = "tagtrail.request_id"
@@ -25,6 +26,13 @@ def listener_for(served: Served) -> Callable[[Request], Listener]:
         return Silent() if recorder is None else recorder.listener(_cause(served, request, seen(request, trusted)))
 
     return listener
+
+
+def url_for(served: Served) -> Callable[[Request], str]:
+    """What says how the client of a request reaches this registry."""
+    http = served.section.http
+    trusted = networks(http.trustedproxies)
+    return lambda request: _url(http, seen(request, trusted))
 
 
 def networks(texts: Sequence[str]) -> tuple[Network, ...]:
@@ -47,7 +55,12 @@ def _cause(served: Served, request: Request, client: Seen) -> Cause:
         host=client.host,
         method=request.method,
         user_agent=request.headers.get("User-Agent", ""),
-        base_url="" if http.relativeurls else http.host.rstrip("/") or f"{client.scheme}://{client.host}",
+        base_url="" if http.relativeurls else _url(http, client),
         node=served.node,
         instance=served.instance,
+        actor=request.environ.get(ACTOR),
     )
+
+
+def _url(http: Http, client: Seen) -> str:
+    return http.host.rstrip("/") or f"{client.scheme}://{client.host}"

@@ -8,7 +8,7 @@ from flask import Response, request
 from app.registry.errors import DENIED, UNAVAILABLE
 from app.registry.health import Health
 from app.settings.load import Settings, is_loopback
-from app.web.registry.answers import error_answer
+from app.web.oci import error_answer
 from app.web.registry.causes import networks, seen
 from app.web.registry.manner import WRITING
 

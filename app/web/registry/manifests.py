@@ -8,8 +8,9 @@ from app.domain.names import parse_tag
 from app.registry import errors
 from app.registry.errors import RegistryError
 from app.registry.registry import Target
+from app.web.oci import Answer
 from app.web.registry import parsing
-from app.web.registry.answers import Answer, Call, body, content
+from app.web.registry.answers import Call, body, content
 
 _MOST_TAGS = 100
 

@@ -5,8 +5,9 @@ from flask import Response, json, request
 from app.domain.digests import Digest
 from app.registry.referrers import ReferrersAsked
 from app.registry.validation import OCI_INDEX
+from app.web.oci import Answer
 from app.web.registry import parsing
-from app.web.registry.answers import Answer, Call, link, page
+from app.web.registry.answers import Call, link, page
 
 
 def list_tags(call: Call) -> Response:

@@ -5,14 +5,17 @@ from functools import partial
 
 from flask import Blueprint, Request, Response, current_app, request
 
+from app.bootstrap.access import TOKENS
 from app.domain.errors import InvalidDigestError, InvalidNameError
 from app.registry import errors
+from app.registry.access.gates import UnauthorizedError
 from app.registry.errors import BlobRangeError, RegistryError, UploadRangeError
 from app.registry.notify import Listener
 from app.registry.registry import Registry
 from app.registry.storage.driver import StorageError
+from app.web.oci import error_answer, json_answer
 from app.web.registry import paths
-from app.web.registry.answers import Call, error_answer, json_answer, upload_headers
+from app.web.registry.answers import Call, upload_headers
 from app.web.registry.blobs import (
     append_upload,
     cancel_upload,
@@ -22,9 +25,11 @@ from app.web.registry.blobs import (
     get_upload,
     start_upload,
 )
+from app.web.registry.entrance import Entrance
 from app.web.registry.manifests import delete_manifest, get_manifest, put_manifest
 from app.web.registry.manner import Manner
 from app.web.registry.repositories import delete_repository, list_referrers, list_repositories, list_tags
+from app.web.unproven import Unproven
 
 _VERSION = {"Docker-Distribution-Api-Version": "registry/2.0"}
 _OPEN_HANDED = Manner()
@@ -32,7 +37,10 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
 def blueprint(
-    registry: Registry, listener_for: Callable[[Request], Listener], manner: Manner = _OPEN_HANDED
+    registry: Registry,
+    listener_for: Callable[[Request], Listener],
+    entrance: Entrance,
+    manner: Manner = _OPEN_HANDED,
 ) -> Blueprint:
     """All of `/v2/`. The app it is put into has `strict_slashes` and `merge_slashes` off.
 
@@ -44,14 +52,25 @@ def blueprint(
         route = paths.parse(request.path.removeprefix("/v2/"))
         if route is None:
             raise RegistryError(errors.NO_ENDPOINT)
+        visitor = entrance.admit(route)
         handler = _handler(route, manner)
         if isinstance(handler, Response):
             return handler
-        return handler(Call(registry, listener_for(request), manner, route.repository, route.reference))
+        return handler(Call(registry, listener_for(request), manner, visitor, route.repository, route.reference))
 
-    routes.add_url_rule("/", view_func=_version, methods=["GET"])
+    def version() -> Response:
+        entrance.admit(None)
+        return json_answer({}, 200, {})
+
+    routes.add_url_rule("/", view_func=version, methods=["GET"])
+    if entrance.access.service is not None:
+        from app.web.registry import tokens
+
+        give = partial(tokens.give, entrance.access.service, entrance, Unproven())
+        routes.add_url_rule(TOKENS, "token", give, methods=["GET", "POST"])
     routes.add_url_rule("/<path:rest>", view_func=serve, methods=_METHODS)
     routes.register_error_handler(RegistryError, partial(_refused, manner))
+    routes.register_error_handler(UnauthorizedError, entrance.refuse)
     routes.register_error_handler(InvalidDigestError, _bad_digest)
     routes.register_error_handler(InvalidNameError, _bad_name)
     routes.register_error_handler(StorageError, _storage_failed)
@@ -69,10 +88,6 @@ def _handler(route: paths.Route, manner: Manner) -> "_Handler | Response":
         return handler
     granted = [method for method in handlers if manner.refuses(route.kind, method) is None]
     return error_answer(errors.UNSUPPORTED, *([refusal] if refusal else []), headers={"Allow": ", ".join(granted)})
-
-
-def _version() -> Response:
-    return json_answer({}, 200, {})
 
 
 _Handler = Callable[[Call], Response]
