@@ -94,7 +94,8 @@ def one(connection: Connection, scope: AccessScope, seq: int) -> tuple[EventLine
 
 
 def line(row: AnyRow, scope: AccessScope) -> EventLine:
-    values = {name: row._mapping[name] for name in _NAMES} | {"flags": tuple((row.flags or "").split())}
+    told = row._mapping
+    values = {name: told[name] for name in _NAMES} | {"flags": tuple((row.flags or "").split())}
     return EventLine(**values | ({"from_repository": None} if _hides_source(row, scope) else {}))
 
 
