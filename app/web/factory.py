@@ -3,7 +3,8 @@
 import hashlib
 import hmac
 
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, Request
+from werkzeug.datastructures import Authorization
 
 from app.bootstrap import Services
 from app.bootstrap.standalone import make_health
@@ -23,7 +24,19 @@ SESSION_S = 12 * 3600
 """How long a browser stays signed in."""
 
 
+class _Request(Request):
+    @property
+    def authorization(self) -> Authorization | None:
+        """None too where it is not ASCII, at which werkzeug's parser fails."""
+        try:
+            return super().authorization
+        except ValueError:
+            return None
+
+
 class _App(Flask):
+    request_class = _Request
+
     def log_exception(self, *_: object) -> None:
         """Left to `problems`: Flask's own line has the path, and the path may have a secret."""
 

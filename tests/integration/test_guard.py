@@ -136,3 +136,12 @@ def test_where_others_reach_it_senders_and_probes_need_no_token(open_client: Fla
     assert open_client.post("/hooks/prod", data=envelope(an_event())).status_code == 401
     assert open_client.get("/livez").status_code == 200
     assert open_client.get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/"), ("GET", "/api/v1/events"), ("POST", "/hooks/prod")])
+@pytest.mark.parametrize("scheme", ["Basic", "Bearer", "Digest", ""])
+def test_credentials_that_are_no_ascii_are_wrong_ones(
+    open_client: FlaskClient, method: str, path: str, scheme: str
+) -> None:
+    headers = {"Host": "tagtrail.example", "Authorization": f"{scheme} \x80\xff"}
+    assert open_client.open(path, method=method, headers=headers).status_code == 401
