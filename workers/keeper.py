@@ -10,13 +10,13 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app import bootstrap
-from app.bootstrap.registry import make_hearers, make_registry, make_storage
+from app.bootstrap.registry import make_registry, make_storage
 from app.bootstrap.standalone import METRICS, configure_logging, make_health
 from app.domain.errors import TagtrailError
 from app.outbound import Door
@@ -24,6 +24,7 @@ from app.settings import ConfigurationError, Settings
 from app.settings.alone import debug_address, load_alone
 from app.store import cursors, journal
 from app.store.engine import Engine, UnavailableError, now_ns, reading
+from app.store.standings import Standing, standing
 from app.usecases.notify import Receiver, notify
 from app.usecases.settle_leftovers import settle_leftovers
 from workers import debug
@@ -74,43 +75,45 @@ class Keeper:
 
     def _notifying(self, name: str) -> Callable[[], None]:
         def send() -> None:
-            notify(self.engine, self.receivers[name], self.doors[name], random.uniform(-1, 1))  # noqa: S311
+            jitter = random.uniform(-1, 1)  # noqa: S311
+            notify(self.engine, self.receivers[name], self.doors[name], jitter, self.lanes.is_over)
             with reading(self.engine) as connection:
-                now = cursors.standing(connection, name)
+                now = standing(connection, name)
             if now.failures == 1:
                 log.warning("endpoint %s: %s; its events wait until it takes them", name, now.answer)
 
         return send
 
-    def pending(self) -> Mapping[str, int]:
-        """How many numbers of the journal each endpoint has not come to."""
+    def standings(self) -> tuple[Sequence[Standing], int]:
+        """How each endpoint does, and when that was."""
         with reading(self.engine) as connection:
-            last = journal.head(connection)[1]
-            return {name: last - cursors.standing(connection, name).seq for name in self.receivers}
+            return [standing(connection, name) for name in self.receivers], now_ns(connection)
 
 
 def start(settings: Settings) -> Keeper:
     receivers = bootstrap.make_receivers(settings)
     meters = _meters(settings)
-    if meters is None:
-        shared = Door()
-        doors: Mapping[str, Door] = dict.fromkeys(receivers, shared)
-    else:
-        from workers.notify_meters import CountingDoor
-
-        doors = {name: CountingDoor(name, meters) for name in receivers}
     unseen = settings.registry.storage.inmemory is not None
     purged = settings.registry.storage.maintenance.uploadpurging
     keeper = Keeper(
         engine=bootstrap.journal_engine(settings),
         receivers=receivers,
-        doors=doors,
+        doors=_doors(receivers, meters),
         registry=None if unseen else make_registry(settings),
         purging=None if unseen else Purging(purged, *make_storage(settings)),
-        pruning=Pruning(bootstrap.journal_engine(settings), make_hearers(settings)),
+        pruning=Pruning(bootstrap.journal_engine(settings), tuple(receivers)),
     )
     _tell(settings, keeper, meters)
     return keeper
+
+
+def _doors(receivers: Mapping[str, Receiver], meters: "NotifyMeters | None") -> Mapping[str, Door]:
+    doors = bootstrap.make_notify_doors(receivers, Door())
+    if meters is None:
+        return doors
+    from workers.notify_meters import CountingDoor
+
+    return {name: CountingDoor(name, meters, one.tls) for name, one in receivers.items()}
 
 
 def _meters(settings: Settings) -> "NotifyMeters | None":
@@ -132,8 +135,7 @@ def _tell(settings: Settings, keeper: Keeper, meters: "NotifyMeters | None") -> 
     if meters is not None:
 
         def update() -> None:
-            for name, count in keeper.pending().items():
-                meters.pending.labels(name).set(count)
+            meters.show(*keeper.standings())
 
         pages[settings.registry.http.debug.prometheus.path] = debug.metrics(Path(os.environ[METRICS]), update)
     try:

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,6 +10,8 @@ log = logging.getLogger(__name__)
 
 MOST_SIDE_BY_SIDE = 256
 """More than there are destinations: one that never answers holds a thread until its attempt is over. Made as needed."""
+
+FLUSH_S = 5.0
 
 
 class Lanes:
@@ -18,6 +21,7 @@ class Lanes:
         self._threads = ThreadPoolExecutor(MOST_SIDE_BY_SIDE, thread_name_prefix="lane")
         self._again: dict[str, bool] = {}
         self._lock = threading.Lock()
+        self._over_at: float | None = None
 
     def drain(self, lane: str, work: Callable[[], None]) -> None:
         with self._lock:
@@ -39,6 +43,11 @@ class Lanes:
                     return
                 self._again[lane] = False
 
+    def is_over(self) -> bool:
+        """Whether a long lane should leave the rest to the next process: this one has been ending for FLUSH_S."""
+        return self._over_at is not None and time.monotonic() > self._over_at
+
     def close(self) -> None:
         """Wait for what is under way."""
+        self._over_at = time.monotonic() + FLUSH_S
         self._threads.shutdown(wait=True, cancel_futures=True)

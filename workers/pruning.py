@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.store.engine import Engine, UnavailableError
-from app.usecases.prune_journal import Hearer, prune_journal
+from app.usecases.prune_journal import prune_journal
 
 log = logging.getLogger(__name__)
 
@@ -16,7 +16,7 @@ EVERY_S = 600.0
 @dataclass(slots=True)
 class Pruning:
     engine: Engine
-    hearers: Sequence[Hearer]
+    endpoints: Sequence[str]
     at: float = 0.0
 
     @property
@@ -26,7 +26,7 @@ class Pruning:
     def run(self) -> None:
         self.at = time.monotonic() + EVERY_S
         try:
-            gone = prune_journal(self.engine, self.hearers)
+            gone = prune_journal(self.engine, self.endpoints)
         except UnavailableError as error:
             log.warning("the journal is not shortened now: %s", error)
             return

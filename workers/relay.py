@@ -88,7 +88,7 @@ class Relay:
         self.export, self.keeping = bootstrap.make_export(settings), bootstrap.make_keeping(settings)
         self.endpoints, self.forwards = tuple(endpoint.name for endpoint in settings.endpoints), forwards
         if self.pruning is not None:
-            self.pruning.hearers = bootstrap.make_hearers(settings)
+            self.pruning.endpoints = self.endpoints
         if self.watch is not None:
             self.watch.origins, self.watch.told = settings.origins, notified(settings)
 
@@ -151,7 +151,7 @@ def start(settings: Settings) -> Relay:
         watch=Watch(settings.origins, notified(settings)),
         keeping=_keeping(settings),
         purging=_purging(settings) if looked_at else None,
-        pruning=Pruning(bootstrap.journal_engine(settings), bootstrap.make_hearers(settings)),
+        pruning=Pruning(bootstrap.journal_engine(settings), tuple(endpoint.name for endpoint in settings.endpoints)),
     )
 
 

@@ -40,6 +40,7 @@ class Work:
     door: Door
     fan: Fan
     receivers: Mapping[str, Receiver]
+    doors: Mapping[str, Door]
     remotes: Mapping[str, RemoteRegistry]
     policy: Policy
     forwards: Mapping[str, Forward]
@@ -72,7 +73,11 @@ class Work:
             case "forward" if lane.about in self.forwards:
                 forward(self.engine, self.forwards[lane.about], self.door, random.uniform(-1, 1))  # noqa: S311
             case "notify" if lane.about in self.receivers:
-                notify(self.journal, self.receivers[lane.about], self.door, random.uniform(-1, 1))  # noqa: S311
+                self._notify(lane.about)
+
+    def _notify(self, endpoint: str) -> None:
+        door, jitter = self.doors[endpoint], random.uniform(-1, 1)  # noqa: S311
+        notify(self.journal, self.receivers[endpoint], door, jitter, self.lanes.is_over)
 
     def _deliver(self, destination: str) -> None:
         if destination in self.fan.sinks:
@@ -114,9 +119,11 @@ def reconfigure(settings: Settings) -> None:
 
 def _configured(settings: Settings, door: Door) -> dict[str, Any]:
     """What of a process's work may change while it runs."""
+    receivers = bootstrap.make_receivers(settings)
     return {
         "fan": bootstrap.make_fan(settings, bootstrap.make_sinks(settings, door)),
-        "receivers": bootstrap.make_receivers(settings),
+        "receivers": receivers,
+        "doors": bootstrap.make_notify_doors(receivers, door),
         "remotes": bootstrap.make_remotes(settings, door),
         "policy": bootstrap.policy(settings),
         "forwards": bootstrap.make_forwards(settings),

@@ -12,6 +12,7 @@ from app.bootstrap.acting import (
     make_forwards,
     make_manners,
     make_notified,
+    make_notify_doors,
     make_receivers,
     make_settle,
     make_sinks,
@@ -22,7 +23,6 @@ from app.bootstrap.registry import (
     INSTANCE,
     Served,
     journal_engine,
-    make_hearers,
     make_registry,
     make_storage,
     recorded_registry,
@@ -61,10 +61,10 @@ __all__ = [
     "make_export",
     "make_fan",
     "make_forwards",
-    "make_hearers",
     "make_keeping",
     "make_manners",
     "make_notified",
+    "make_notify_doors",
     "make_receivers",
     "make_registry",
     "make_remote",
@@ -78,6 +78,7 @@ __all__ = [
     "recorded_registry",
     "sections_to_ask",
 ]
+
 
 def configure_logging(role: str) -> None:
     """One line an event on stderr. The libraries' own chatter starts at WARNING."""

@@ -12,7 +12,8 @@ from app.settings import ConfigurationError, Settings
 from app.settings.causes import UNPROVEN
 
 if TYPE_CHECKING:
-    from app.outbound import Door
+    from app.outbound import Door, Tls
+    from app.settings.notifications import Endpoint, EndpointTls
     from app.settings.sections import File
     from app.sinks.sink import Channel, Sink, Trigger
     from app.usecases.deliver import Manners
@@ -109,25 +110,47 @@ def make_notified(settings: Settings, door: "Door") -> Mapping[str, "Channel"]:
 
 
 def make_receivers(settings: Settings) -> Mapping[str, "Receiver"]:
-    """The endpoints of our registry's notifications by name; ours takes many events at once. ConfigurationError."""
-    from app.usecases.notify import MOST_AT_ONCE, Receiver
+    """The endpoints of our registry's notifications by name. Raises ConfigurationError."""
+    return {endpoint.name: _receiver(settings, endpoint) for endpoint in settings.endpoints}
 
-    receivers = {}
-    for endpoint in settings.endpoints:
-        url = url_of(endpoint.url, f"notifications.endpoints: {endpoint.name}")
-        receivers[endpoint.name] = Receiver(
+
+def _receiver(settings: Settings, endpoint: "Endpoint") -> "Receiver":
+    from app.domain.signatures import SigningSecret
+    from app.usecases.notify import Receiver
+
+    where = f"registry.notifications.endpoints: {endpoint.name}"
+    with _told_as(settings, where):
+        return Receiver(
             name=endpoint.name,
-            url=url,
+            url=url_of(endpoint.url, where),
             headers=tuple(
                 (name, value.get_secret_value()) for name, values in endpoint.headers.items() for value in values
             ),
             timeout_ns=endpoint.timeout,
             backoff_ns=endpoint.backoff,
-            ignored_media_types=frozenset(endpoint.ignoredmediatypes + endpoint.ignore.mediatypes),
-            ignored_actions=frozenset(endpoint.ignore.actions),
-            most_at_once=1 if settings.registry.notifications.endpoints is not None else MOST_AT_ONCE,
+            ignore=endpoint.ignored,
+            most_at_once=endpoint.batch,
+            max_age_ns=endpoint.maxage,
+            park_after=endpoint.deadletter.after,
+            secret=SigningSecret.parse(endpoint.secret.get_secret_value()) if endpoint.secret else None,
+            tls=_tls(endpoint.tls),
+            plain=not endpoint.tagtrail,
         )
-    return receivers
+
+
+def _tls(section: "EndpointTls") -> "Tls | None":
+    from app.outbound import Tls
+    from app.sinks.doors import pem
+
+    files = (section.ca, section.certificate, section.key)
+    return Tls(*(pem(path) if path else None for path in files)) if any(files) else None
+
+
+def make_notify_doors(receivers: Mapping[str, "Receiver"], shared: "Door") -> Mapping[str, "Door"]:
+    """The door to each endpoint: its own where it has authorities or a certificate of its own."""
+    from app.sinks.doors import own_door
+
+    return {name: own_door(one.tls) if one.tls else shared for name, one in receivers.items()}
 
 
 def make_forwards(settings: Settings) -> Mapping[str, "Forward"]:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from app.registry.storage.driver import StorageDriver
     from app.registry.storage.timed import Observe
     from app.settings.registry import RegistrySection
-    from app.usecases.prune_journal import Hearer
     from app.usecases.record import Recorder
 
 INSTANCE = "TAGTRAIL_INSTANCE"
@@ -71,16 +70,6 @@ def _schema1(settings: Settings) -> "Schema1 | None":
     from app.settings.keys import schema1_key
 
     return Schema1(schema1_key(settings))
-
-
-def make_hearers(settings: Settings) -> "list[Hearer]":
-    """Who is told of what happens to our registry."""
-    from app.usecases.prune_journal import Hearer
-
-    return [
-        Hearer(one.name, frozenset(one.ignore.actions), frozenset(one.ignoredmediatypes + one.ignore.mediatypes))
-        for one in settings.endpoints
-    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from app.domain.digests import Descriptor
+from app.domain.digests import Descriptor, Digest
 from app.domain.times import rfc3339_nano
 
 
@@ -31,7 +31,10 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """What happened: `kind` is manifest, blob, tag or repository; deletes of the last two have no descriptor."""
+    """What happened: `kind` is manifest, blob, tag or repository; the delete of the last has no descriptor.
+
+    `before`: where the tag of a push pointed. `tags`: those that a delete takes with it.
+    """
 
     action: str
     kind: str
@@ -40,6 +43,8 @@ class Happening:
     tag: str | None
     from_repository: str | None
     references: tuple[Descriptor, ...]
+    before: Digest | None = None
+    tags: tuple[str, ...] = ()
 
 
 def event(happening: Happening, cause: Cause, time_ns: int) -> dict[str, Any]:
@@ -59,13 +64,11 @@ def event(happening: Happening, cause: Cause, time_ns: int) -> dict[str, Any]:
 
 def _target(happening: Happening, base_url: str) -> dict[str, Any]:
     descriptor, deleted = happening.descriptor, happening.action == "delete"
-    target: dict[str, Any] = {
-        "mediaType": descriptor.media_type if descriptor else "",
-        "digest": str(descriptor.digest) if descriptor else "",
-        "size": descriptor.size if descriptor else 0,
-    }
+    target: dict[str, Any] = _described(None if deleted else descriptor)
     if target["size"]:
         target["length"] = target["size"]
+    if descriptor and deleted and happening.kind != "tag":
+        target["digest"] = str(descriptor.digest)
     target["repository"] = happening.repository
     if happening.from_repository:
         target["fromRepository"] = happening.from_repository
@@ -77,6 +80,24 @@ def _target(happening: Happening, base_url: str) -> dict[str, Any]:
     if happening.references:
         target["references"] = [_reference(one) for one in happening.references]
     return target
+
+
+def _described(descriptor: Descriptor | None) -> dict[str, Any]:
+    return {
+        "mediaType": descriptor.media_type if descriptor else "",
+        "digest": str(descriptor.digest) if descriptor else "",
+        "size": descriptor.size if descriptor else 0,
+    }
+
+
+def extra(happening: Happening) -> dict[str, Any]:
+    """What distribution's event lacks: where a tag pointed before, what exactly was deleted."""
+    if happening.action == "delete":
+        told = {name: value for name, value in _described(happening.descriptor).items() if value}
+        return told | ({"tags": list(happening.tags)} if happening.kind in ("manifest", "repository") else {})
+    if happening.action == "push" and happening.tag:
+        return {"before": str(happening.before) if happening.before else None}
+    return {}
 
 
 def _reference(descriptor: Descriptor) -> dict[str, Any]:

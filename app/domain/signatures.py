@@ -80,6 +80,12 @@ def sign(secret: SigningSecret, message_id: str, timestamp_s: int, body: bytes) 
     return _signature(secret, Signed(message_id, timestamp_s, body).content)
 
 
+def signed_headers(secret: SigningSecret, message_id: str, timestamp_s: int, body: bytes) -> dict[str, str]:
+    """The three headers of a signed message."""
+    signature = sign(secret, message_id, timestamp_s, body)
+    return {"webhook-id": message_id, "webhook-timestamp": str(timestamp_s), "webhook-signature": signature}
+
+
 def sign_all(secrets: Sequence[SigningSecret], message_id: str, timestamp_s: int, body: bytes) -> str:
     """The same by each of `secrets`, as is sent while one is rotated out."""
     return " ".join(sign(secret, message_id, timestamp_s, body) for secret in secrets)

@@ -6,6 +6,7 @@ looks like a manifest delete, which is harmless: no tag points to a blob.
 """
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.domain.events import Scope
@@ -45,9 +46,13 @@ class _Source(Wire):
 
 
 class _Extension(Wire):
+    """What our registry says beside; of a delete also what went."""
+
     journal: str | None = None
     sequence: int | None = None
     previous: int | None = None
+    mediaType: str | None = None  # noqa: N815 - the wire's own spelling
+    size: int | None = None
 
 
 class _Event(Wire):
@@ -73,6 +78,8 @@ def _recognises(_: Received, value: object) -> bool:
 def _said(value: object) -> Said:
     event = checked(_Event, value)
     target, request, source = event.target, event.request or Request(), event.source or _Source()
+    ours = event.tagtrail or _Extension()
+    beside = ours if event.action == "delete" else _Extension()
     if not target.repository:
         raise FaultError("target.repository: is missing")
     return Said(
@@ -84,8 +91,8 @@ def _said(value: object) -> Said:
         id=event.id,
         time_ns=parse_rfc3339(event.timestamp) if event.timestamp else None,
         host=request.host,
-        media_type=target.mediaType,
-        size=target.size,
+        media_type=target.mediaType or beside.mediaType,
+        size=target.size or beside.size,
         from_repository=target.fromRepository,
         actor=event.actor.name if event.actor else None,
         request_id=request.id,
@@ -94,9 +101,9 @@ def _said(value: object) -> Said:
         user_agent=request.useragent,
         source_addr=source.addr,
         source_instance=source.instanceID,
-        sequence=event.tagtrail.sequence if event.tagtrail else None,
-        journal=event.tagtrail.journal if event.tagtrail else None,
-        previous=event.tagtrail.previous if event.tagtrail else None,
+        sequence=ours.sequence,
+        journal=ours.journal,
+        previous=ours.previous,
     )
 
 
@@ -109,7 +116,29 @@ def _deletes(target: _Target) -> Scope:
 
 def dump(events: list[dict[str, Any]]) -> bytes:
     """An envelope as distribution writes it: three spaces of indent, no newline at the end, UTF-8."""
-    return json.dumps({"events": events}, indent=3, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    return envelope([dump_event(event) for event in events])
+
+
+def dump_event(event: dict[str, Any]) -> bytes:
+    """An event as it stands in an envelope."""
+    text = json.dumps(event, indent=3, ensure_ascii=False).replace("\n", "\n      ")
+    return text.encode("utf-8", "backslashreplace")
+
+
+def envelope(events: Sequence[bytes]) -> bytes:
+    """An envelope of events that are dumped."""
+    return b'{\n   "events": [\n      ' + b",\n      ".join(events) + b"\n   ]\n}"
+
+
+def count(dumped: bytes) -> int:
+    """How many events are in an envelope of ours."""
+    return dumped.count(b"\n      {")
+
+
+def with_ours(event: bytes, ours: Mapping[str, object]) -> bytes:
+    """A dumped event with what only we tell."""
+    told = json.dumps({"tagtrail": ours}, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    return event[:-1].rstrip() + b",\n         " + told[1:-1] + b"\n      }"
 
 
 def timestamp(time_ns: int) -> str:

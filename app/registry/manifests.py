@@ -54,12 +54,9 @@ class Manifests:
 
     def put(self, repository: str, tags: Sequence[str], manifest: Manifest, listener: Listener) -> None:
         """Store it, and let each of `tags` point to it. MANIFEST_BLOB_UNKNOWN for each part that is missing."""
-        facts = [
-            Fact("push", "manifest", repository, manifest.descriptor, tag=tag, references=manifest.references)
-            for tag in tags or (None,)
-        ]
         with self._locks.repository(repository):
             self._require(repository, manifest)
+            facts = [self._pushed(repository, tag, manifest) for tag in tags or (None,)]
             with listener.writing(facts), self._locks.linking(manifest.digest):
                 pause("registry.manifest.intent")
                 self._store(repository, manifest)
@@ -67,6 +64,11 @@ class Manifests:
                 for tag in tags:
                     self._tags.move(repository, tag, manifest.digest)
                     pause("registry.manifest.tagged")
+
+    def _pushed(self, repository: str, tag: str | None, manifest: Manifest) -> Fact:
+        before = self._tags.resolve(repository, tag) if tag is not None else None
+        references = manifest.references
+        return Fact("push", "manifest", repository, manifest.descriptor, tag=tag, references=references, before=before)
 
     def _store(self, repository: str, manifest: Manifest) -> None:
         """What refers to its subject is listed before it is served: a link without it counts as none."""
@@ -88,14 +90,25 @@ class Manifests:
     def remove(self, repository: str, digest: Digest, tags: Sequence[str], listener: Listener) -> int:
         """With the `tags` that point to it; its size in bytes. For who holds the repository's lock."""
         manifest = self._last_seen(repository, digest)
-        facts = [Fact("delete", "manifest", repository, manifest.descriptor)]
-        facts += [Fact("delete", "tag", repository, tag=tag) for tag in tags]
+        found = manifest.descriptor
+        facts = [Fact("delete", "manifest", repository, found, tags=tuple(tags))]
+        facts += [Fact("delete", "tag", repository, found, tag=tag) for tag in tags]
         with listener.writing(facts):
             self._driver.delete(paths.revision_link(repository, digest))
             self._forget_subject(repository, manifest)
             for tag in tags:
                 self._tags.remove(repository, tag)
         return len(manifest.body)
+
+    def untag(self, repository: str, tag: str, listener: Listener) -> None:
+        """MANIFEST_UNKNOWN if there is no such tag. The manifest stays."""
+        with self._locks.repository(repository):
+            digest = self._tags.resolve(repository, tag)
+            if digest is None:
+                raise RegistryError(MANIFEST_UNKNOWN, tag)
+            found = self._last_seen(repository, digest).descriptor
+            with listener.writing([Fact("delete", "tag", repository, found, tag=tag)]):
+                self._tags.remove(repository, tag)
 
     def _require(self, repository: str, manifest: Manifest) -> None:
         missing = self._missing(repository, manifest)

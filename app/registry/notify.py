@@ -5,15 +5,16 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from app.domain.digests import Descriptor
+from app.domain.digests import Descriptor, Digest
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
     """One thing that a request did to, or read from, a repository.
 
-    `descriptor` is missing for the delete of a tag or repository; another delete has media type "" and size 0 where
-    they are not known. `references` of a manifest push or pull: config and layers, or children, in order.
+    `descriptor` is missing for the delete of a repository; another delete has media type "" and size 0 where they are
+    not known. `references` of a manifest push or pull: config and layers, or children, in order. `before`: where the
+    tag of a push pointed. `tags`: those that a delete takes with it.
     """
 
     action: Literal["push", "pull", "mount", "delete"]
@@ -23,6 +24,8 @@ class Fact:
     tag: str | None = None
     from_repository: str | None = None
     references: tuple[Descriptor, ...] = ()
+    before: Digest | None = None
+    tags: tuple[str, ...] = ()
 
 
 class Listener(Protocol):

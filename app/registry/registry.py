@@ -47,7 +47,7 @@ class Registry:
         self._driver = driver
         self._locks = locks
         self._blobs = Blobs(driver, locks)
-        self._tags = Tags(driver, locks)
+        self._tags = Tags(driver)
         self._uploads = Uploads(driver, locks, self._blobs)
         self._policy = policy
         self._manifests = Manifests(driver, locks, self._blobs, self._tags, policy)
@@ -141,7 +141,7 @@ class Registry:
 
     def delete_tag(self, repository: str, tag: str, listener: Listener) -> None:
         """MANIFEST_UNKNOWN if there is none."""
-        self._tags.delete(repository, tag, listener)
+        self._manifests.untag(repository, tag, listener)
 
     def tags(self, repository: str, after: str, count: int | None) -> tuple[Sequence[str], bool]:
         """At most `count` tags behind `after` in byte order, and whether more follow. NAME_UNKNOWN."""
@@ -157,7 +157,8 @@ class Registry:
         with self._locks.repository(repository):
             if not catalog.exists(self._driver, repository):
                 raise RegistryError(NAME_UNKNOWN, repository)
-            with listener.writing([Fact("delete", "repository", repository)]):
+            tags = tuple(self._tags.all_names(repository))
+            with listener.writing([Fact("delete", "repository", repository, tags=tags)]):
                 catalog.remove(self._driver, repository)
 
     def collect(self, asked: Asked, listener: Listener, progress: Progress) -> Iterator[Collected]:

@@ -7,16 +7,13 @@ from app.domain.digests import Digest
 from app.domain.errors import InvalidNameError
 from app.domain.names import parse_tag
 from app.registry import links, paths
-from app.registry.errors import MANIFEST_UNKNOWN, NAME_UNKNOWN, RegistryError
-from app.registry.locks import Locks
-from app.registry.notify import Fact, Listener
+from app.registry.errors import NAME_UNKNOWN, RegistryError
 from app.registry.storage.driver import PathNotFoundError, StorageDriver
 
 
 class Tags:
-    def __init__(self, driver: StorageDriver, locks: Locks) -> None:
+    def __init__(self, driver: StorageDriver) -> None:
         self._driver = driver
-        self._locks = locks
 
     def resolve(self, repository: str, tag: str) -> Digest | None:
         """Where the tag points; None if there is no such tag."""
@@ -41,21 +38,15 @@ class Tags:
     def pointing_at(self, repository: str, digest: Digest) -> Sequence[str]:
         return [tag for tag in self._names(repository) if self.resolve(repository, tag) == digest]
 
+    def all_names(self, repository: str) -> Sequence[str]:
+        try:
+            return list(self._names(repository))
+        except RegistryError:
+            return []
+
     def all_digests(self, repository: str) -> set[Digest]:
         """Everything that a tag points to."""
-        try:
-            names = list(self._names(repository))
-        except RegistryError:
-            return set()
-        return {digest for name in names if (digest := self.resolve(repository, name))}
-
-    def delete(self, repository: str, tag: str, listener: Listener) -> None:
-        """MANIFEST_UNKNOWN if there is no such tag. The manifest stays."""
-        with self._locks.repository(repository):
-            if self.resolve(repository, tag) is None:
-                raise RegistryError(MANIFEST_UNKNOWN, tag)
-            with listener.writing([Fact("delete", "tag", repository, tag=tag)]):
-                self.remove(repository, tag)
+        return {digest for name in self.all_names(repository) if (digest := self.resolve(repository, name))}
 
     def remove(self, repository: str, tag: str) -> None:
         """For who holds the repository's lock."""

@@ -15,8 +15,9 @@ from app.domain.origins import Origin
 from app.domain.protected import Protected
 from app.domain.rules import Rule
 from app.settings.causes import check_causes
+from app.settings.notifications import Endpoint
 from app.settings.origins_folder import LOCAL, OriginsFolder, write_private
-from app.settings.registry import Endpoint, RegistrySection
+from app.settings.registry import RegistrySection
 from app.settings.sections import File, OriginSection
 from app.settings.stamps import Stamp, stamp
 from app.settings.values import Section
@@ -195,6 +196,7 @@ class Settings:
 _DEFAULTS = {name: known.get_default() for name, known in Endpoint.model_fields.items() if not known.is_required()} | {
     "name": "tagtrail",
     "timeout": 5_000_000_000,
+    "batch": 100,
 }
 
 

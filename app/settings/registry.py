@@ -3,86 +3,33 @@
 What is accepted and does nothing here, because there is nothing for it to do, has the type `Idle`.
 """
 
-import ipaddress
-import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from app.domain.times import SECOND_NS, parse_duration
+from app.domain.times import SECOND_NS
 from app.settings.access import AuthSection
+from app.settings.distribution_values import (
+    Count,
+    Duration,
+    Idle,
+    Listed,
+    Network,
+    Pattern,
+    Positive,
+)
 from app.settings.drivers import AzureSection, Filesystem, InMemory, S3Section
-from app.settings.values import SecretText, SecretUrl, Section, Text
+from app.settings.notifications import Notifications
+from app.settings.values import SecretText, Section, Text
 
 HOUR_NS = 3600 * SECOND_NS
-
-
-def _pattern(text: str) -> str:
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise ValueError(f"not a regular expression: {error}") from None
-    return text
-
-
-def _network(text: str) -> str:
-    return str(ipaddress.ip_network(text, strict=False))
-
-
-def _listed(given: object) -> object:
-    """One value is a list of one, as distribution's decoder of headers takes it."""
-    return [given] if isinstance(given, str) else given
 
 
 def _said(given: object) -> object:
     """A section that says nothing is none."""
     return given or None
-
-
-def _span(given: object) -> object:
-    """A bare number is nanoseconds, also as a text."""
-    return parse_duration(int(given) if isinstance(given, str) and given.isdecimal() else given)  # type: ignore[arg-type]
-
-
-Idle = Any
-Duration = Annotated[int, BeforeValidator(_span)]
-"""Nanoseconds."""
-Pattern = Annotated[str, AfterValidator(_pattern)]
-Network = Annotated[str, AfterValidator(_network)]
-Positive = Annotated[Duration, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
-
-
-class Ignore(Section):
-    mediatypes: tuple[str, ...] = ()
-    actions: tuple[str, ...] = ()
-
-
-class Endpoint(Section):
-    """One of distribution's `notifications.endpoints`. `threshold`: failures are always waited after, by `backoff`."""
-
-    name: str
-    disabled: bool = False
-    url: SecretUrl
-    headers: dict[str, Annotated[tuple[SecretText, ...], BeforeValidator(_listed)]] = Field(default_factory=dict)
-    timeout: Duration = SECOND_NS
-    threshold: Idle = None
-    backoff: Duration = SECOND_NS
-    ignoredmediatypes: tuple[str, ...] = ()
-    ignore: Ignore = Ignore()
-
-
-class EventsSection(Section):
-    includereferences: bool = False
-
-
-class Notifications(Section):
-    """`endpoints` None: nobody said, and our own receiver is told."""
-
-    events: EventsSection = EventsSection()
-    endpoints: tuple[Endpoint, ...] | None = None
 
 
 class Delete(Section):
@@ -180,7 +127,7 @@ class Http(Section):
     secret: SecretText | None = None
     relativeurls: bool = False
     draintimeout: Duration = 0
-    headers: dict[str, Annotated[tuple[str, ...], BeforeValidator(_listed)]] = Field(default_factory=dict)
+    headers: dict[str, Annotated[tuple[str, ...], Listed]] = Field(default_factory=dict)
     tls: Tls = Tls()
     debug: Debug = Debug()
     http2: Http2 = Http2()

@@ -15,8 +15,9 @@ from app.settings.asked import AskedRegistry
 from app.settings.channels import ChannelSection
 from app.settings.destinations import ProtectedSection
 from app.settings.expressions import Expression
+from app.settings.notifications import Ignore
 from app.settings.proofs import Auth
-from app.settings.registry import LISTENING, Ignore, RegistrySection
+from app.settings.registry import LISTENING, RegistrySection
 from app.settings.rules import RuleSection
 from app.settings.sending import SendingSection
 from app.settings.triggers import Trigger

@@ -1,6 +1,7 @@
 """Doors of destinations that have some of their own: other authorities, a proxy, more time."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from app.domain.times import SECOND_NS
 from app.outbound import Door, InvalidUrlError, Proxy, Tls
@@ -20,6 +21,15 @@ def door_for(section: object, shared: Door) -> Door:
 def own_door(tls: Tls) -> Door:
     """A door that trusts nobody else, and shows itself with its own certificate. Raise ConfigurationError."""
     return _made("its certificates", lambda: Door(tls=tls))
+
+
+def pem(path: Path) -> str:
+    """The text of a file. Raise ConfigurationError."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise ConfigurationError(f"{path}: can't be read: {reason}") from None
 
 
 def _proxy(text: str) -> Proxy:

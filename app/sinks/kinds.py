@@ -27,7 +27,7 @@ from app.sinks import presets
 from app.sinks.apprise import Apprise
 from app.sinks.command import Command
 from app.sinks.discord import Discord
-from app.sinks.doors import door_for, own_door
+from app.sinks.doors import door_for, own_door, pem
 from app.sinks.email import Email
 from app.sinks.kubernetes import PLACES, Credentials, Kubernetes
 from app.sinks.request import Proof, Request, Shape
@@ -112,7 +112,7 @@ def _swarm(section: SwarmTrigger, door: Door) -> Swarm:
     if section.socket is not None:
         door = Door(through=section.socket)
     elif section.tls is not None:
-        door = own_door(Tls(*(_pem(path) for path in (section.tls.ca, section.tls.certificate, section.tls.key))))
+        door = own_door(Tls(*(pem(path) for path in (section.tls.ca, section.tls.certificate, section.tls.key))))
     return Swarm(door, url, section.service, section.pull_from)
 
 
@@ -127,14 +127,6 @@ def _command(section: CommandTrigger) -> Command:
         else:
             said[name] = value
     return Command(section.command, said, secrets, section.timeout / SECOND_NS)
-
-
-def _pem(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise ConfigurationError(f"{path}: can't be read: {reason}") from None
 
 
 def _webhook(section: WebhookChannel, door: Door) -> Webhook:

@@ -6,38 +6,45 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select, update
 
 from app.store.dialect import leave, upsert
-from app.store.schema import cursors
+from app.store.schema import cursors, parked
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Everything up to `seq` is behind; `told` is the last number of that which was meant for the endpoint."""
+
+    seq: int
+    told: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """The right to send to an endpoint until the lease ends."""
+    """The right to send to an endpoint until the lease ends. `refusals`: so often it refused what comes next."""
 
     endpoint: str
-    seq: int
+    at: Position
     failures: int
+    refusals: int
     fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """What to write after a failure. `refusals` counts those of what is next, `failures` all in a row."""
+
+    failures: int
+    refusals: int
+    next_try_ns: int
+    answer: str
 
 
 def begin(connection: Connection, endpoint: str, seq: int) -> None:
     """Let an endpoint that has no cursor yet get what comes behind `seq`."""
-    fresh = {"endpoint": endpoint, "seq": seq, "failures": 0, "next_try_ns": 0, "leased_until_ns": 0, "fence": 0}
+    fresh = {
+        "endpoint": endpoint, "seq": seq, "told": seq, "failures": 0, "refusals": 0, "next_try_ns": 0,
+        "leased_until_ns": 0, "fence": 0,
+    }  # fmt: skip
     upsert(connection, cursors, [fresh], leave)
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """An endpoint has everything up to `seq`; so many tries in a row have failed since, the last one with `answer`."""
-
-    seq: int = 0
-    failures: int = 0
-    answer: str | None = None
-
-
-def standing(connection: Connection, endpoint: str) -> Standing:
-    query = select(cursors.c.seq, cursors.c.failures, cursors.c.last_answer).where(cursors.c.endpoint == endpoint)
-    row = connection.execute(query).one_or_none()
-    return Standing(*row) if row else Standing()
 
 
 def take_turn(connection: Connection, endpoint: str, now_ns: int, lease_ns: int) -> Turn | None:
@@ -47,32 +54,36 @@ def take_turn(connection: Connection, endpoint: str, now_ns: int, lease_ns: int)
         update(cursors)
         .where(cursors.c.endpoint == endpoint, cursors.c.leased_until_ns <= now_ns, cursors.c.next_try_ns <= now_ns)
         .values(leased_until_ns=now_ns + lease_ns, fence=cursors.c.fence + 1)
-        .returning(cursors.c.seq, cursors.c.failures, cursors.c.fence)
+        .returning(cursors.c.seq, cursors.c.told, cursors.c.failures, cursors.c.refusals, cursors.c.fence)
     ).one_or_none()
-    return Turn(endpoint, row.seq, row.failures, row.fence) if row else None
+    if row is None:
+        return None
+    return Turn(endpoint, Position(row.seq, row.told), row.failures, row.refusals, row.fence)
 
 
-def move_on(connection: Connection, turn: Turn, seq: int, leased_until_ns: int, answer: str | None = None) -> bool:
-    """Everything up to `seq` is delivered. False if the turn is no longer ours. `leased_until_ns` 0 gives it back."""
-    values: dict[str, object] = {"seq": seq, "failures": 0, "next_try_ns": 0, "leased_until_ns": leased_until_ns}
+def keep_turn(connection: Connection, turn: Turn, leased_until_ns: int) -> bool:
+    """Let the lease end then, 0 gives the turn back. False if it is no longer ours."""
+    return _write_cursor(connection, turn, {"leased_until_ns": leased_until_ns})
+
+
+def move_on(connection: Connection, turn: Turn, to: Position, leased_until_ns: int, answer: str | None = None) -> bool:
+    """Everything up to `to` is delivered. False if the turn is no longer ours. `leased_until_ns` 0 gives it back."""
+    values: dict[str, object] = {
+        "seq": to.seq, "told": to.told, "failures": 0, "refusals": 0, "next_try_ns": 0,
+        "leased_until_ns": leased_until_ns,
+    }  # fmt: skip
     if answer is not None:
         values["last_answer"] = answer
     return _write_cursor(connection, turn, values)
 
 
-def back_off(connection: Connection, turn: Turn, seq: int, next_try_ns: int, answer: str) -> bool:
-    """The endpoint failed after `seq`: give the turn back, and let nobody try before `next_try_ns`."""
-    return _write_cursor(
-        connection,
-        turn,
-        {
-            "seq": seq,
-            "failures": turn.failures + 1,
-            "next_try_ns": next_try_ns,
-            "leased_until_ns": 0,
-            "last_answer": answer,
-        },
-    )
+def back_off(connection: Connection, turn: Turn, at: Position, failed: Failed) -> bool:
+    """The endpoint failed after `at`: give the turn back, and let nobody try before the time that `failed` says."""
+    values = {
+        "seq": at.seq, "told": at.told, "failures": failed.failures, "refusals": failed.refusals,
+        "next_try_ns": failed.next_try_ns, "leased_until_ns": 0, "last_answer": failed.answer,
+    }  # fmt: skip
+    return _write_cursor(connection, turn, values)
 
 
 def _write_cursor(connection: Connection, turn: Turn, values: dict[str, object]) -> bool:
@@ -83,9 +94,14 @@ def _write_cursor(connection: Connection, turn: Turn, values: dict[str, object])
 
 
 def lagging(connection: Connection, endpoints: Collection[str], last_seq: int, now_ns: int) -> set[str]:
-    """Those of `endpoints` that have not come to `last_seq`, and whose turn could be taken now."""
+    """Those of `endpoints` that have something to be sent, and whose turn could be taken now."""
     rows = connection.execute(select(cursors).where(cursors.c.endpoint.in_(list(endpoints)))).all()
+    again = set(connection.execute(select(parked.c.endpoint).where(parked.c.again).distinct()).scalars())
     waiting = {
-        row.endpoint for row in rows if row.seq >= last_seq or row.leased_until_ns > now_ns or row.next_try_ns > now_ns
+        row.endpoint
+        for row in rows
+        if (row.seq >= last_seq and row.endpoint not in again)
+        or row.leased_until_ns > now_ns
+        or row.next_try_ns > now_ns
     }
     return set(endpoints) - waiting if last_seq else set()

@@ -2,15 +2,19 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 
-from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
-from app.store.schema import journal, journal_head
+from app.store.schema import journal, journal_head, parked
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """One event that is about to be true. Those of one `operation` are settled together; `fact` is how to find out."""
+    """One event that is about to be true. Those of one `operation` are settled together; `fact` is how to find out.
+
+    `event` as it stands in an envelope, `extra` what stands beside it under our own key, if anything does.
+    """
 
     operation: str
     repository: str
@@ -18,6 +22,7 @@ class Intent:
     media_type: str | None
     fact: bytes
     event: bytes
+    extra: bytes | None
     opened_ns: int
 
 
@@ -36,11 +41,17 @@ class Open:
 class Entry:
     """A settled event. `seq` runs without gaps in this journal."""
 
+    id: int
     seq: int
     repository: str
     action: str
     media_type: str | None
     event: bytes
+    extra: bytes | None
+    opened_ns: int
+
+
+ENTRY = tuple(journal.c[name] for name in Entry.__dataclass_fields__)
 
 
 def open_intents(connection: Connection, intents: Sequence[Intent]) -> None:
@@ -55,14 +66,19 @@ def unsettled(connection: Connection, operation: str | None = None) -> list[Open
     return [Open(*row) for row in connection.execute(query.order_by(journal.c.id))]
 
 
-def settle(connection: Connection, operations: Sequence[str]) -> None:
-    """Every intent of `operations` came true: number them, in that order."""
-    ranks = {operation: rank for rank, operation in enumerate(operations)}
-    query = select(journal.c.id, journal.c.operation).where(
-        journal.c.seq.is_(None), journal.c.operation.in_(list(operations))
-    )
-    rows = sorted(connection.execute(query), key=lambda row: (ranks[row.operation], row.id))
-    settle_rows(connection, [row.id for row in rows])
+def settle(connection: Connection, intents: Sequence[Intent]) -> None:
+    """All intents of an operation came true: number them, in their order.
+
+    One that is not open any more was taken for left behind, while its request stood still: what was not found true then
+    is now.
+    """
+    operation = intents[0].operation
+    opened = unsettled(connection, operation)
+    settle_rows(connection, [intent.id for intent in opened])
+    if len(opened) < len(intents):
+        query = select(journal.c.event).where(journal.c.operation == operation, journal.c.seq.is_not(None))
+        known = set(connection.execute(query).scalars())
+        append(connection, [intent for intent in intents if intent.event not in known])
 
 
 def settle_rows(connection: Connection, ids: Sequence[int]) -> None:
@@ -79,6 +95,8 @@ def settle_rows(connection: Connection, ids: Sequence[int]) -> None:
 
 def append(connection: Connection, happened: Sequence[Intent]) -> None:
     """Write events that are true already (pulls)."""
+    if not happened:
+        return
     seq = _lock_head(connection)
     rows = [asdict(one) | {"seq": seq + ordinal} for ordinal, one in enumerate(happened, 1)]
     connection.execute(insert(journal), rows)
@@ -109,24 +127,16 @@ def head(connection: Connection) -> tuple[str, int]:
 
 
 def entries_after(connection: Connection, seq: int, most: int) -> list[Entry]:
-    query = (
-        select(journal.c.seq, journal.c.repository, journal.c.action, journal.c.media_type, journal.c.event)
-        .where(journal.c.seq > seq)
-        .order_by(journal.c.seq)
-        .limit(most)
-    )
-    return [Entry(*row) for row in connection.execute(query)]
+    """What follows `seq`, but nothing of a repository that was opened after an intent of it that is not settled yet."""
+    query = select(*ENTRY).where(journal.c.seq > seq).order_by(journal.c.seq).limit(most)
+    entries = [Entry(*row) for row in connection.execute(query)]
+    oldest = _oldest_open(connection) if entries else {}
+    return list(takewhile(lambda one: one.id < oldest.get(one.repository, one.id + 1), entries))
 
 
-def last_but(connection: Connection, before: int, actions: Collection[str], media_types: Collection[str]) -> int:
-    """The last number below `before` whose event has neither one of `actions` nor of `media_types`; 0 if none has."""
-    wanted = (
-        journal.c.seq < before,
-        journal.c.action.not_in(list(actions)),
-        or_(journal.c.media_type.is_(None), journal.c.media_type.not_in(list(media_types))),
-    )
-    query = select(journal.c.seq).where(*wanted).order_by(journal.c.seq.desc()).limit(1)
-    return connection.execute(query).scalar_one_or_none() or 0
+def _oldest_open(connection: Connection) -> dict[str, int]:
+    query = select(journal.c.repository, func.min(journal.c.id).label("first")).where(journal.c.seq.is_(None))
+    return {row.repository: row.first for row in connection.execute(query.group_by(journal.c.repository))}
 
 
 def last_before(connection: Connection, seq: int, time_ns: int) -> int:
@@ -140,9 +150,9 @@ def last_before(connection: Connection, seq: int, time_ns: int) -> int:
     return connection.execute(query).scalar_one_or_none() or 0
 
 
-def prune(connection: Connection, until: int, kept: Collection[int], most: int) -> int:
-    """Take out the first `most` events up to the number `until`, but those of `kept`; how many."""
-    wanted = (journal.c.seq <= until, journal.c.seq.not_in(list(kept)))
+def prune(connection: Connection, until: int, most: int) -> int:
+    """Take out the first `most` events up to the number `until`, but those that are parked; how many."""
+    wanted = (journal.c.seq <= until, journal.c.seq.not_in(select(parked.c.seq)))
     first = list(connection.execute(select(journal.c.seq).where(*wanted).order_by(journal.c.seq).limit(most)).scalars())
     if first:
         connection.execute(delete(journal).where(*wanted, journal.c.seq <= first[-1]))

@@ -1,28 +1,29 @@
 """Sends every change on to an HTTP address, in order, as CloudEvents 1.0 in structured mode (issue 3, item 7).
 
-    {"specversion": "1.0",
-     "id": "CHANGE/SEQ",                 the same at every try; a change that a late event altered comes again
-     "source": "/registries/REGISTRY",
-     "type": "tagtrail.tag.moved",       created, moved, removed, restored, or void: it was none after all
-     "subject": "shop/web:stable",
-     "time": "2026-11-23T20:06:47.474Z", when it happened
-     "sequence": "00000000000000000042", SEQ, of the event that wrote or altered it: rises, and text sorts like it
-     "datacontenttype": "application/json",
-     "data": {"change_id", "registry", "repository", "tag", "before", "after", "actor", "origin", "event_id",
-              "provenance"}}
+{"specversion": "1.0",
+ "id": "CHANGE/SEQ",                 the same at every try; a change that a late event altered comes again
+ "source": "/registries/REGISTRY",
+ "type": "tagtrail.tag.moved",       created, moved, removed, restored, or void: it was none after all
+ "subject": "shop/web:stable",
+ "time": "2026-11-23T20:06:47.474Z", when it happened
+ "sequence": "00000000000000000042", SEQ, of the event that wrote or altered it: rises, and text sorts like it
+ "datacontenttype": "application/json",
+ "data": {"change_id", "registry", "repository", "tag", "before", "after", "actor", "origin", "event_id",
+          "provenance"}}
 """
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from app.domain.changes import Change
-from app.domain.signatures import SigningSecret, sign
+from app.domain.signatures import SigningSecret, signed_headers
 from app.domain.times import SECOND_NS, rfc3339_nano
 from app.outbound import Call, Door, Url
 from app.store import changes, cursors, head
+from app.store.cursors import Position
 from app.store.engine import Connection, Engine, clock, writing
-from app.usecases.in_order import Batch, Endpoint, Piece, post, send_in_order
+from app.usecases.in_order import Batch, Endpoint, Failure, Piece, post, send_in_order
 
 MEDIA_TYPE = "application/cloudevents+json"
 MOST_AT_ONCE = 100
@@ -65,20 +66,28 @@ class _Changes:
     door: Door
     clock_ns: Callable[[], int]
 
-    def after(self, connection: Connection, seq: int) -> Batch[Change] | None:
-        found = changes.altered_after(connection, seq, MOST_AT_ONCE)
-        return Batch([Piece(altered, 1, change) for altered, change in found], found[-1][0]) if found else None
+    def after(self, connection: Connection, at: Position) -> Batch[Change] | None:
+        found = changes.altered_after(connection, at.seq, MOST_AT_ONCE)
+        pieces = [Piece(Position(altered - 1), Position(altered), 1, change) for altered, change in found]
+        return Batch(pieces, pieces[-1].after) if pieces else None
 
-    def post(self, piece: Piece[Change]) -> str | None:
-        body = cloud_event(piece.content, piece.first)
+    def apart(self, piece: Piece[Change]) -> Sequence[Piece[Change]]:
+        return [piece]
+
+    def delivered(self, connection: Connection, pieces: Sequence[Piece[Change]]) -> None:
+        """The cursor says it all."""
+
+    def set_aside(self, *_: object) -> bool:
+        """Never: whoever gets changes gets all of them."""
+        return False
+
+    def post(self, piece: Piece[Change]) -> Failure | None:
+        seq = piece.after.seq
+        body = cloud_event(piece.content, seq)
         headers = {"Content-Type": MEDIA_TYPE, **dict(self.to.headers)}
         if self.to.secret is not None:
-            identity, now_s = f"{piece.content.id}_{piece.first}", self.clock_ns() // SECOND_NS
-            headers |= {
-                "webhook-id": identity,
-                "webhook-timestamp": str(now_s),
-                "webhook-signature": sign(self.to.secret, identity, now_s, body),
-            }
+            identity, now_s = f"{piece.content.id}_{seq}", self.clock_ns() // SECOND_NS
+            headers |= signed_headers(self.to.secret, identity, now_s, body)
         return post(self.door, Call("POST", self.to.url, headers, body), self.to.timeout_ns)
 
 

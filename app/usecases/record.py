@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.domain.digests import Descriptor, Digest
-from app.domain.registry_events import Cause, Happening, event
+from app.domain.registry_events import Cause, Happening, event, extra
+from app.envelopes.distribution import dump_event
 from app.pausepoints import pause
 from app.registry.notify import Fact
 from app.store import journal
@@ -63,13 +64,32 @@ class Recorder:
         return [self._intent(operation, fact, cause, now + ordinal) for ordinal, fact in enumerate(facts)]
 
     def _intent(self, operation: str, fact: Fact, cause: Cause, time_ns: int) -> Intent:
-        references = fact.references if self._references else ()
-        happening = Happening(
-            fact.action, fact.kind, fact.repository, fact.descriptor, fact.tag, fact.from_repository, references
+        happening = self._happening(fact)
+        told = event(happening, cause, time_ns)
+        beside = extra(happening)
+        return Intent(
+            operation,
+            fact.repository,
+            fact.action,
+            told["target"]["mediaType"] or None,
+            dump_fact(fact),
+            dump_event(told),
+            json.dumps(beside).encode() if beside else None,
+            time_ns,
         )
-        told = json.dumps(event(happening, cause, time_ns), ensure_ascii=False).encode("utf-8", "backslashreplace")
-        media_type = fact.descriptor.media_type if fact.descriptor else None
-        return Intent(operation, fact.repository, fact.action, media_type, dump_fact(fact), told, time_ns)
+
+    def _happening(self, fact: Fact) -> Happening:
+        return Happening(
+            fact.action,
+            fact.kind,
+            fact.repository,
+            fact.descriptor,
+            fact.tag,
+            fact.from_repository,
+            fact.references if self._references else (),
+            fact.before,
+            fact.tags,
+        )
 
     def open(self, intents: Sequence[Intent], locked: str | None) -> None:
         """Before anything moves. `locked`: the repository whose lock the caller holds, if any.
@@ -84,9 +104,9 @@ class Recorder:
 
         self._commits.submit(step)
 
-    def settle(self, operation: str) -> None:
-        """Everything that the operation meant to do is done."""
-        self._commits.submit(lambda connection: journal.settle(connection, [operation]))
+    def settle(self, intents: Sequence[Intent]) -> None:
+        """Everything that an operation meant to do is done."""
+        self._commits.submit(lambda connection: journal.settle(connection, intents))
         self._ring()
 
     def resolve(self, operation: str) -> None:
@@ -135,14 +155,16 @@ class RequestListener:
     def writing(self, facts: Sequence[Fact]) -> Iterator[None]:
         operation = uuid.uuid4().hex
         locked = next((fact.repository for fact in facts if _is_under_lock(fact)), None)
-        self.recorder.open(self.recorder.intents(operation, facts, self.cause), locked)
+        intents = self.recorder.intents(operation, facts, self.cause)
+        self.recorder.open(intents, locked)
         try:
             yield
         except BaseException:
             self.recorder.resolve(operation)
             raise
         pause("journal.before-settle")
-        self.recorder.settle(operation)
+        self.recorder.settle(intents)
+        pause("journal.settled")
 
     def pulled(self, fact: Fact) -> None:
         self.recorder.pulled(self.recorder.intents(uuid.uuid4().hex, [fact], self.cause))

@@ -9,8 +9,9 @@ from journalling import CAUSE, Place
 from sqlalchemy import Engine
 
 from app.domain.digests import Digest
+from app.domain.events import Scope
 from app.envelopes import Received, parse
-from app.envelopes.distribution import dump
+from app.envelopes.distribution import dump, envelope, with_ours
 from app.registry import manifests
 from app.registry.notify import Fact, Silent
 from app.store import journal
@@ -250,3 +251,39 @@ def test_a_fact_is_read_back_as_far_as_storage_needs_it(place: Place, named: boo
     found = load_fact(dump_fact(fact))
     assert (found.action, found.kind, found.repository, found.tag) == ("delete", "tag", "shop/web", fact.tag)
     assert (found.descriptor and found.descriptor.digest) == (descriptor and descriptor.digest)
+
+
+def beside(place: Place) -> list[tuple[str, dict[str, object]]]:
+    """(action, what only we tell) of each event that has any."""
+    return [(row.action, json.loads(row.extra)) for row in place.rows() if row.extra is not None]
+
+
+def test_a_push_says_where_the_tag_pointed(place: Place) -> None:
+    one = place.push("shop/web", "stable", ONE)
+    place.push("shop/web", "stable", OTHER)
+    place.push("shop/web", one.digest, ONE)
+    assert beside(place) == [("push", {"before": None}), ("push", {"before": str(one.digest)})]
+
+
+def test_a_delete_says_what_exactly_went(place: Place) -> None:
+    web = place.push("shop/web", "stable", ONE)
+    place.registry.delete_tag("shop/web", "stable", place.listener)
+    place.push("shop/web", "stable", ONE)
+    place.registry.delete_manifest("shop/web", web.digest, place.listener)
+    place.registry.delete_blob("shop/web", Digest.of(ONE), place.listener)
+    place.push("shop/web", "stable", ONE)
+    place.registry.delete_repository("shop/web", place.listener)
+    image = {"mediaType": web.media_type, "digest": str(web.digest), "size": web.size}
+    blob = {"mediaType": "application/octet-stream", "digest": str(Digest.of(ONE)), "size": len(ONE)}
+    assert [told for action, told in beside(place) if action == "delete"] == [
+        image, image | {"tags": ["stable"]}, image, blob, {"tags": ["stable"]},
+    ]
+
+
+def test_our_receiver_reads_what_a_delete_took(place: Place) -> None:
+    web = place.push("shop/web", "stable", ONE)
+    place.registry.delete_tag("shop/web", "stable", place.listener)
+    row = place.rows()[-1]
+    (report,) = parse("distribution", Received(envelope([with_ours(row.event, json.loads(row.extra))]))).reports
+    assert (report.scope, report.tag, report.digest) == (Scope.TAG, "stable", None), "history goes by tags"
+    assert (report.media_type, report.size) == (web.media_type, web.size)

@@ -11,10 +11,12 @@ from listener import Listener, Reply
 from postgres import free_port
 from sqlalchemy import Engine, Row, select
 
+from app.domain.endpoints import Ignore
 from app.domain.times import SECOND_NS
 from app.outbound import Door, Url
 from app.registry.notify import Fact
 from app.store import cursors, journal, schema
+from app.store.cursors import Failed, Position
 from app.store.engine import now_ns, reading, writing
 from app.usecases import record
 from app.usecases.notify import Receiver, notify
@@ -48,8 +50,6 @@ def receiver(listener: Listener) -> Receiver:
         headers=(("Authorization", "Bearer s3cret"),),
         timeout_ns=2 * SECOND_NS,
         backoff_ns=SECOND_NS,
-        ignored_media_types=frozenset(),
-        ignored_actions=frozenset(),
     )
 
 
@@ -208,7 +208,7 @@ def test_either_list_ignores(
     place.listener.pulled(Fact("pull", "manifest", "shop/web", pushed))
     place.recorder.flush()
     place.registry.delete_tag("shop/web", "stable", place.listener)
-    ignoring = replace(receiver, ignored_media_types=frozenset(media_types), ignored_actions=frozenset(actions))
+    ignoring = replace(receiver, ignore=Ignore(media_types, actions))
     assert notify(place.engine, ignoring, door, 0.0) == len(told)
     assert [json.loads(one.body)["events"][0]["action"] for one in listener.heard] == told
     assert cursor(place).seq == 4
@@ -241,8 +241,8 @@ def test_what_a_dead_sender_held_goes_on_when_its_lease_ends(
         connection.execute(schema.cursors.update().values(leased_until_ns=now))
     assert notify(place.engine, receiver, door, 0.0) == 2
     with writing(place.engine) as connection:
-        assert not cursors.move_on(connection, dead, 1, 0), "it moves the cursor no more"
-        assert not cursors.back_off(connection, dead, 0, 0, "too late")
+        assert not cursors.move_on(connection, dead, Position(1), 0), "it moves the cursor no more"
+        assert not cursors.back_off(connection, dead, Position(0), Failed(1, 0, 0, "too late"))
     assert cursor(place).seq == 2
 
 
@@ -256,6 +256,6 @@ def test_each_event_says_which_one_was_told_before_it(
     with writing(place.engine) as connection:
         query = schema.journal.update().where(schema.journal.c.seq.in_(ignored))
         connection.execute(query.values(action="pull"))
-    notify(place.engine, replace(receiver, ignored_actions=frozenset({"pull"})), door, 0.0)
+    notify(place.engine, replace(receiver, ignore=Ignore(actions={"pull"})), door, 0.0)
     told = [json.loads(one.body)["events"][0]["tagtrail"] for one in listener.heard]
     assert [(one["previous"], one["sequence"]) for one in told] == [(0, 1), (1, 4), (4, 6), (6, 7)]

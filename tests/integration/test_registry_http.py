@@ -527,7 +527,9 @@ def test_deleting_a_tag(shop: Shop, tmp_path: Path) -> None:
     image = shop.push_image(tmp_path / "image", "v1")
     shop.call("DELETE", "manifests/v1", status=202)
     (fact,) = shop.recorder.facts
-    assert fact == Fact("delete", "tag", "shop/web", tag="v1")
+    assert fact.descriptor
+    assert (fact.descriptor.digest, fact.descriptor.media_type) == (image.digest, OCI_MANIFEST)
+    assert fact == Fact("delete", "tag", "shop/web", fact.descriptor, tag="v1")
     shop.recorder.take()
     for method in ("GET", "DELETE"):
         shop.refused(method, "manifests/v1", 404, "MANIFEST_UNKNOWN")
@@ -546,8 +548,8 @@ def test_deleting_a_manifest_deletes_its_tags(shop: Shop, tmp_path: Path) -> Non
     assert (deleted.media_type, deleted.size) == (OCI_MANIFEST, len(image.manifest))
     assert shop.recorder.take() == [
         ("delete", "manifest", "shop/web", str(image.digest)),
-        ("delete", "tag", "shop/web", "v1"),
-        ("delete", "tag", "shop/web", "v2"),
+        ("delete", "tag", "shop/web", "v1", str(image.digest)),
+        ("delete", "tag", "shop/web", "v2", str(image.digest)),
     ]
     assert shop.recorder.before == [False, False, False]
     for reference in ("v1", "v2", image.digest):

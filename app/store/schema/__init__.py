@@ -16,7 +16,7 @@ from app.store.schema.acting import (
 )
 from app.store.schema.audit import actions, changes, events, head, heard, links, origins, quarantine, repositories, tags
 from app.store.schema.base import metadata
-from app.store.schema.registry import cursors, journal, journal_head
+from app.store.schema.registry import cursors, journal, journal_head, parked
 
 __all__ = [
     "actions",
@@ -37,6 +37,7 @@ __all__ = [
     "metadata",
     "origins",
     "outbox",
+    "parked",
     "pauses",
     "quarantine",
     "repositories",

@@ -1,6 +1,6 @@
 """Our own registry's events, and how far each endpoint has come."""
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, Table, Text, text
+from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, Table, Text, text
 
 from app.store.schema.base import Big, metadata
 
@@ -24,9 +24,15 @@ journal = Table(
     Column("media_type", Text),
     Column("fact", LargeBinary, nullable=False),
     Column("event", LargeBinary, nullable=False),
+    Column("extra", LargeBinary),
     Column("opened_ns", Big, nullable=False),
-    Index("uq_journal_seq", "seq", unique=True, sqlite_where=text("seq IS NOT NULL"),
-          postgresql_where=text("seq IS NOT NULL")),
+    Index(
+        "uq_journal_seq",
+        "seq",
+        unique=True,
+        sqlite_where=text("seq IS NOT NULL"),
+        postgresql_where=text("seq IS NOT NULL"),
+    ),
     Index("ix_journal_open", "operation", sqlite_where=text("seq IS NULL"), postgresql_where=text("seq IS NULL")),
     comment="Our registry's own events; without a seq it is an intent that nobody has settled yet (decision 13).",
 )
@@ -36,10 +42,26 @@ cursors = Table(
     metadata,
     Column("endpoint", Text, primary_key=True),
     Column("seq", Big, nullable=False),
+    Column("told", Big, nullable=False, server_default="0"),
     Column("failures", Integer, nullable=False),
+    Column("refusals", Integer, nullable=False, server_default="0"),
     Column("next_try_ns", Big, nullable=False),
     Column("leased_until_ns", Big, nullable=False),
     Column("fence", Integer, nullable=False),
     Column("last_answer", Text),
     comment="How far each notification endpoint has come in the journal, and who is sending to it now.",
+)
+
+parked = Table(
+    "parked",
+    metadata,
+    Column("endpoint", Text, primary_key=True),
+    Column("seq", Big, primary_key=True, autoincrement=False),
+    Column("previous", Big, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("parked_ns", Big, nullable=False),
+    Column("again", Boolean, nullable=False),
+    Column("announced", Boolean, nullable=False),
+    Index("ix_parked_again", "endpoint", sqlite_where=text("again"), postgresql_where=text("again")),
+    comment="Events beside an endpoint's order: what it refused, and what it is to be sent again.",
 )
