@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, str] = {
     "reject": "app.cli.approve:reject",
     "trace": "app.cli.trace:trace",
     "registry": "app.cli.registry:registry",
+    "journal": "app.cli.journal:journal",
     "reconcile": "app.cli.reconcile:reconcile",
     "quarantine": "app.cli.quarantine:quarantine",
     "origin": "app.cli.origin:origin",

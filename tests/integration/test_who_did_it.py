@@ -19,11 +19,12 @@ from builders import A, B, add_delivery, an_event, envelope, moment, take_in
 from click.testing import CliRunner
 from flask.testing import FlaskClient
 from images import an_image
+from journalling import Place
 from listener import Heard, Listener, Reply
 from reading_app import client_of
 from sqlalchemy import Engine, insert, select
 
-from app.bootstrap import recorded_registry
+from app.bootstrap import journal_engine, recorded_registry
 from app.cli import COMMANDS, main
 from app.domain.access import EVERYTHING, Role
 from app.domain.deliveries import Status
@@ -31,13 +32,14 @@ from app.domain.digests import Digest
 from app.envelopes import Received
 from app.queue.jobs import SilentBell
 from app.registry.bodies import Body
-from app.registry.notify import Silent
+from app.registry.notify import Fact, Silent
 from app.registry.registry import Target
 from app.registry.validation import OCI_MANIFEST
 from app.settings.load import load
-from app.store import quarantine, rule_texts, schema
+from app.store import cursors, parked, quarantine, rule_texts, schema
 from app.store.engine import reading, writing
 from app.store.migrate import downgrade
+from app.store.parked import Missed
 from app.usecases import tokens
 from app.usecases.ingest import reject
 from app.usecases.tokens import NewToken
@@ -61,6 +63,9 @@ ACTS: Mapping[str, Act] = {
     "drop": Act("msg_3 --reason so", "delivery.drop"),
     "registry gc": Act("", "registry.gc"),
     "registry delete": Act("shop/own:v1", "registry.delete"),
+    "journal replay": Act("--since 2020-01-01 --endpoint hook", "journal.replay"),
+    "journal parked retry": Act("hook 1", "journal.retry"),
+    "journal parked drop": Act("hook 1 --reason so", "journal.drop"),
     "reconcile": Act("prod", "origin.reconcile"),
     "quarantine retry": Act("KEPT", "quarantine.retry"),
     "origin add": Act("fresh --registry fresh.example", "origin.add"),
@@ -114,9 +119,13 @@ LOOKS: Mapping[str, str] = {
     "audit verify-checkpoint": "",
     "audit log": "",
     "registry check": "config.yml",
+    "journal status": "",
+    "journal tail": "",
+    "journal parked list": "",
 }
 DRY = (
     "redeliver --failed --since 2026-01-01 --dry-run", "reconcile prod --dry-run", "archive cut --dry-run",
+    "journal replay --since 2020-01-01 --dry-run",
     "audit rebuild --dry-run", "registry delete shop/own --dry-run", "registry gc --grace 0s --dry-run",
 )  # fmt: skip
 """What changes something otherwise."""
@@ -187,6 +196,20 @@ def push_own(house: House) -> None:
     stored.put_manifest(Target("shop/own", ["v1"]), OCI_MANIFEST, body, Silent())
 
 
+def tell_own(house: House) -> None:
+    """Two events in the journal, both behind an endpoint, which refused the first."""
+    house.run("migrate")
+    journal = journal_engine(load(acting=False))
+    place = Place(journal)
+    for tag in ("v1", "v2"):
+        with place.listener.writing([Fact("delete", "tag", "shop/own", tag=tag)]):
+            pass
+    with writing(journal) as connection:
+        cursors.begin(connection, "hook", 2)
+        parked.park(connection, "hook", Missed(1, 0), "answered 400", 1)
+    journal.dispose()
+
+
 def registry(heard: Heard) -> Reply:
     """Has `shop/web:stable` at B, and nothing else."""
     if heard.path.startswith("/v2/_catalog"):
@@ -248,6 +271,8 @@ def prepared(house: House, name: str, monkeypatch: pytest.MonkeyPatch) -> House:
         house.run("pause everything")
     if name.startswith("registry"):
         push_own(house)
+    if name.startswith("journal"):
+        tell_own(house)
     if name == "audit rebuild":
         with writing(house.engine) as connection:
             connection.execute(schema.tags.update().values(digest=str(Digest.of(b"forged"))))
@@ -285,6 +310,8 @@ def test_who_only_looks_changes_nothing(house: House, called: str) -> None:
         called += f"signed.jsonl --public {house.run('audit key').strip()}"
     if called.startswith("registry"):
         push_own(house)
+    if called.startswith("journal"):
+        tell_own(house)
     before = house.rows(), house.files()
     house.run(called)
     assert (house.rows(), house.files()) == before
