@@ -17,6 +17,7 @@ from app.queue.jobs import JOBS, Bell, Lane
 from app.settings import ConfigurationError, Settings, load
 from app.store import cursors, due, head, journal, outbox, windows
 from app.store.engine import Engine, UnavailableError, now_ns, reading
+from app.usecases.notify import begin
 from app.usecases.retain import cut
 from app.usecases.settle_leftovers import settle_leftovers
 from workers.lanes import Lanes
@@ -89,6 +90,7 @@ class Relay:
         self.endpoints, self.forwards = tuple(endpoint.name for endpoint in settings.endpoints), forwards
         if self.pruning is not None:
             self.pruning.endpoints = self.endpoints
+        begin(self.journal, self.endpoints)
         if self.watch is not None:
             self.watch.origins, self.watch.told = settings.origins, notified(settings)
 

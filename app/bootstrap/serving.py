@@ -51,11 +51,12 @@ def run(settings: Settings, make: Callable[[str], Any], *, finish_within_s: int 
 
 
 def settle(settings: Settings) -> None:
-    """Resolve all that a crash of our registry left half-done: no request is under way yet."""
+    """Resolve all that a crash of our registry left half-done: no request is under way yet.
+
+    What was in memory is gone: pushes into it are forgotten.
+    """
     from app.usecases.settle_leftovers import settle_leftovers
 
-    if settings.registry.storage.inmemory is not None:
-        return
     engine = journal_engine(settings)
     registry, locks = make_registry(settings)
     settle_leftovers(engine, locks, registry.holds, at_start=True)

@@ -24,9 +24,8 @@ from app.domain.times import SECOND_NS
 from app.settings import ConfigurationError, Settings
 from app.settings.alone import CONFIG, INSECURE, Alone, debug_address, load_alone
 from app.settings.registry import Tls
-from app.store import cursors, journal
-from app.store.engine import writing
 from app.store.migrate import upgrade
+from app.usecases.notify import begin
 
 log = logging.getLogger("app.registry")
 
@@ -117,12 +116,10 @@ def _check_tls(settings: Settings, tls: Tls) -> None:
 
 
 def _prepare(settings: Settings) -> None:
-    engine = journal_engine(settings)
-    upgrade(engine)
-    with writing(engine) as connection:  # who is new is told from now on
-        for endpoint in settings.endpoints:
-            cursors.begin(connection, endpoint.name, journal.head(connection)[1])
-    engine.dispose()
+    journal = journal_engine(settings)
+    upgrade(journal)
+    begin(journal, [endpoint.name for endpoint in settings.endpoints])
+    journal.dispose()
     metrics = settings.data / "metrics"
     shutil.rmtree(metrics, ignore_errors=True)
     metrics.mkdir(mode=0o700)

@@ -35,6 +35,7 @@ from app.store.migrate import revisions, upgrade
 from app.usecases.forward import begin
 from app.usecases.note_action import note_action
 from app.usecases.note_configuration import note_configuration
+from app.usecases.notify import begin as begin_endpoints
 
 READY_WITHIN_S = 30.0
 
@@ -80,6 +81,7 @@ def prepare() -> None:
         settings.origins.add(LOCAL, "distribution", ())
     journal = make_engine(settings.journal_url)
     upgrade(journal)
+    begin_endpoints(journal, [endpoint.name for endpoint in settings.endpoints])
     journal.dispose()
     engine = make_engine(settings.database_url)
     before, newest = revisions(engine)

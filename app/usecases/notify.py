@@ -10,7 +10,7 @@ Under our own key `tagtrail`, unless the endpoint wants none of it, each event h
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from app.domain.endpoints import MOST_IN_AN_ENVELOPE, NOTHING, Ignore, Told
@@ -19,9 +19,9 @@ from app.domain.times import SECOND_NS
 from app.envelopes.distribution import MEDIA_TYPE, envelope, with_ours
 from app.outbound import Call, Door, Url
 from app.outbound.tls import Tls
-from app.store import journal, parked
+from app.store import cursors, journal, parked
 from app.store.cursors import Position
-from app.store.engine import Connection, Engine, clock, now_ns, reading
+from app.store.engine import Connection, Engine, clock, now_ns, reading, writing
 from app.store.journal import Entry
 from app.store.parked import Missed
 from app.usecases.in_order import Batch, Endpoint, Failure, Piece, never, post, send_in_order
@@ -69,6 +69,14 @@ def notify(engine: Engine, receiver: Receiver, door: Door, jitter: float, stop: 
         name, _last = journal.head(connection)
     endpoint = Endpoint(receiver.name, receiver.timeout_ns, receiver.backoff_ns)
     return send_in_order(engine, endpoint, _Envelopes(receiver, door, name, clock(engine)), jitter, stop)
+
+
+def begin(engine: Engine, endpoints: Collection[str]) -> None:
+    """Let new endpoints begin with what is told from now on; called before anything more is told."""
+    with writing(engine) as connection:
+        last = journal.head(connection)[1]
+        for name in endpoints:
+            cursors.begin(connection, name, last)
 
 
 def told(entry: Entry) -> Told:

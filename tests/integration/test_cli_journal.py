@@ -88,7 +88,7 @@ def test_parked(wire: Wire, folder: Path) -> None:
     assert "answered 400" in run(folder, "parked", "list", "--endpoint", "audit").stdout
     assert json.loads(run(folder, "parked", "list", "--endpoint", "other", "--json").stdout) == []
     run(folder, "parked", "retry", "audit", "2")
-    assert wire.send() == 2
+    assert wire.send() == 3
     assert wire.send() == 0
     assert wire.tags[-3:] == ["e", "f", "bad"]
     refused = run(folder, "parked", "retry", "audit", "2", status=1)

@@ -19,7 +19,7 @@ from app.store import cursors, journal, schema
 from app.store.cursors import Failed, Position
 from app.store.engine import now_ns, reading, writing
 from app.usecases import record
-from app.usecases.notify import Receiver, notify
+from app.usecases.notify import Receiver, begin, notify
 
 BLOB = "application/octet-stream"
 
@@ -259,3 +259,15 @@ def test_each_event_says_which_one_was_told_before_it(
     notify(place.engine, replace(receiver, ignore=Ignore(actions={"pull"})), door, 0.0)
     told = [json.loads(one.body)["events"][0]["tagtrail"] for one in listener.heard]
     assert [(one["previous"], one["sequence"]) for one in told] == [(0, 1), (1, 4), (4, 6), (6, 7)]
+
+
+def test_an_endpoint_that_is_new_begins_with_what_comes(
+    place: Place, listener: Listener, receiver: Receiver, door: Door
+) -> None:
+    happen(place, 2)
+    begin(place.engine, ["audit"])
+    assert lagging(place) == set()
+    happen(place, 1)
+    begin(place.engine, ["audit"])
+    assert notify(place.engine, receiver, door, 0.0) == 1
+    assert json.loads(listener.heard[0].body)["events"][0]["tagtrail"]["previous"] == 2
