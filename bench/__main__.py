@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.figures import line
 from bench.surroundings import machine, versions
 
-BENCHES = ("ingest", "chain", "serial", "latency", "memory", "simulate", "burst", "registry", "storage")
+BENCHES = ("ingest", "chain", "serial", "latency", "memory", "simulate", "burst", "registry", "storage", "notify")
 LONG = "history"
 """Takes half an hour, and is run only by its name."""
 

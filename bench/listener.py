@@ -12,11 +12,15 @@ _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 @dataclass(slots=True)
 class Listener:
-    """`name` tells from a body what arrived, or None. `at` has the moment (time.monotonic) of each first arrival."""
+    """`name` tells from a body what arrived, or None. `at` has the moment (time.monotonic) of each first arrival.
+
+    Nobody is answered while `answers` is not set.
+    """
 
     port: int
     name: Callable[[bytes], str | None]
     at: dict[str, float] = field(default_factory=dict)
+    answers: threading.Event = field(default_factory=threading.Event)
     arrived: threading.Condition = field(default_factory=threading.Condition)
 
     def take(self, body: bytes, at: float) -> None:
@@ -38,6 +42,7 @@ def listening(name: Callable[[bytes], str | None]) -> Iterator[Listener]:
     """A listener on a free port of loopback that answers every POST with 200 at once."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as server:
         listener = Listener(server.getsockname()[1], name)
+        listener.answers.set()
         threading.Thread(target=_accept, args=(server, listener), daemon=True).start()
         yield listener
         server.shutdown(socket.SHUT_RDWR)
@@ -59,5 +64,6 @@ def _serve(connection: socket.socket, listener: Listener) -> None:
                 if header.startswith(b"content-length:"):
                     length = int(header.partition(b":")[2])
             body, at = stream.read(length), time.monotonic()
+            listener.answers.wait()
             connection.sendall(_ANSWER)
             listener.take(body, at)

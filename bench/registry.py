@@ -31,8 +31,10 @@ storage: {{filesystem: {{rootdirectory: "{root}"}}, delete: {{enabled: true}}}}
 http: {{addr: "127.0.0.1:{port}", secret: bench}}
 notifications:
   endpoints:
-    - {{name: bench, url: "http://127.0.0.1:{listener}/events", timeout: 5s, threshold: 5, backoff: 1s}}
+    - {{name: bench, url: "http://127.0.0.1:{listener}/events", timeout: 60s, threshold: 5, backoff: 1s{more}}}
 """
+SILENT = -1
+"""In place of a listener's port: nobody is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +67,9 @@ def run(folder: Path, rounds: int, seconds: float) -> Iterator[Report]:
     """Raises FileNotFoundError where docker-registry is not installed."""
     _make_blob(folder / "blob")
     with listening(lambda _: None) as listener, ExitStack() as stack:
-        servers = [stack.enter_context(start(folder, listener.port)) for start in (_ours, _theirs)]
+        servers = [stack.enter_context(start(folder, listener.port)) for start in (ours, theirs)]
         for server in servers:
-            _prepare(server)
+            prepare(server)
         yield _compared(servers, _works(folder / "blob"), (rounds, seconds))
 
 
@@ -121,7 +123,7 @@ def _works(blob: Path) -> Sequence[Work]:
         Work("pull of it", "MiB/s", 1.2, pull),
         Work("manifest GET by tag", "requests/s", 5.0, manifests),
         Work("blob HEAD", "requests/s", 4.0, heads),
-        Work("small images pushed", "images/s", 2.0, _small_images),
+        Work("small images pushed", "images/s", 2.0, small_images),
     )
 
 
@@ -161,7 +163,7 @@ def _pull_blob(server: Server, path: str) -> float:
     return BLOB_MIB / (time.perf_counter() - began)
 
 
-def _small_images(server: Server, number: int, seconds: float) -> float:
+def small_images(server: Server, number: int, seconds: float) -> float:
     counts = [0] * PUSHERS
     until = time.perf_counter() + seconds
 
@@ -185,7 +187,7 @@ def _small_images(server: Server, number: int, seconds: float) -> float:
     return sum(counts) / (time.perf_counter() - began)
 
 
-def _prepare(server: Server) -> None:
+def prepare(server: Server) -> None:
     with Pusher(server.port) as pusher:
         for content in (CONFIG, LAYER):
             pusher.put_blob(REPOSITORY, content)
@@ -205,26 +207,33 @@ def _digest_of_file(path: Path) -> str:
 
 
 @contextmanager
-def _ours(folder: Path, listener: int) -> Iterator[Server]:
+def ours(folder: Path, listener: int, more: str = "") -> Iterator[Server]:
+    """`more`: what else its endpoint has, behind a comma."""
     command = [sys.executable, "-P", "-m", "app", "registry", "serve"]
-    with _served("tagtrail", command, folder / "ours", listener) as server:
+    with _served("tagtrail", command, folder / "ours", _config(listener, more)) as server:
         yield server
 
 
 @contextmanager
-def _theirs(folder: Path, listener: int) -> Iterator[Server]:
+def theirs(folder: Path, listener: int) -> Iterator[Server]:
     binary = shutil.which("docker-registry")
     if binary is None:
         raise FileNotFoundError("docker-registry is not installed (Debian: apt install docker-registry)")
-    with _served("docker-registry", [binary, "serve"], folder / "theirs", listener) as server:
+    with _served("docker-registry", [binary, "serve"], folder / "theirs", _config(listener, "")) as server:
         yield server
 
 
+def _config(listener: int, more: str) -> str:
+    """With places for the folder and the port."""
+    config = _CONFIG if listener != SILENT else _CONFIG.partition("notifications:")[0]
+    return config.replace("{listener}", str(listener)).replace("{more}", more)
+
+
 @contextmanager
-def _served(name: str, command: Sequence[str], folder: Path, listener: int) -> Iterator[Server]:
-    folder.mkdir()
+def _served(name: str, command: Sequence[str], folder: Path, written: str) -> Iterator[Server]:
+    folder.mkdir(parents=True)
     config, port = folder / "config.yml", free_port()
-    config.write_text(_CONFIG.format(root=folder / "storage", port=port, listener=listener))
+    config.write_text(written.format(root=folder / "storage", port=port))
     environment: Mapping[str, str] = clean_environment() | {"TAGTRAIL_DATA": str(folder / "data")}
     with program([*command, str(config)], folder / "log", environment) as process:
         wait_until(f"{name} answers", lambda: answers(port, "/v2/"))
