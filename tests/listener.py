@@ -32,19 +32,21 @@ class Reply:
 
 
 class Listener:
-    """Listens on a free port of 127.0.0.1 between `with` and its end.
+    """Listens on a free port of 127.0.0.1, or on `port`, between `with` and its end.
 
     `replies` are given in turn, the last one for ever; without any, everything is answered 200. `answer`, where it is
     given, answers instead.
     """
 
-    def __init__(self, replies: Sequence[Reply] = (), answer: Callable[[Heard], Reply] | None = None) -> None:
+    def __init__(
+        self, replies: Sequence[Reply] = (), answer: Callable[[Heard], Reply] | None = None, port: int = 0
+    ) -> None:
         self.heard: list[Heard] = []
         self._replies = list(replies) or [Reply()]
         self.answer = answer
         self._changed = threading.Condition()
         self._closing = threading.Event()
-        self._server = _Server(self)
+        self._server = _Server(self, port)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
 
     @property
@@ -95,8 +97,8 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = False  # so that server_close waits for every handler
     request_queue_size = 128
 
-    def __init__(self, owner: "Listener") -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, owner: "Listener", port: int) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
         self.owner = owner
         self._connections: set[Any] = set()
 

@@ -146,7 +146,9 @@ class _Sender(Generic[Content]):
                 return None
         self.at = batch.until
         with writing(self.engine) as connection:
-            return self.next_batch(connection) if self._write(connection, self.endpoint.lease_ns) else None
+            more = self.next_batch(connection) if self._write(connection, self.endpoint.lease_ns) else None
+        pause("notify.written")
+        return more
 
     def next_batch(self, connection: Connection) -> Batch[Content] | None:
         """What is to come; if nothing, the turn is given back in the same transaction: no ring is lost."""

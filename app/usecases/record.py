@@ -156,6 +156,7 @@ class RequestListener:
         operation = uuid.uuid4().hex
         locked = next((fact.repository for fact in facts if _is_under_lock(fact)), None)
         intents = self.recorder.intents(operation, facts, self.cause)
+        pause("journal.before-open")
         self.recorder.open(intents, locked)
         try:
             yield

@@ -1,0 +1,101 @@
+"""Events outlive endpoints that are down, registries that are stopped or killed, Redis and the database (issue 6)."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+from alone import Alone, registry_alone
+from chaos import LAYER, ask
+from images import image_manifest
+from listener import Listener
+from postgres import Postgres, free_port
+from redis import Redis
+from system import running, wait_until
+from valkey import Valkey
+
+from app.domain.digests import Digest
+from app.registry.validation import OCI_MANIFEST
+
+pytestmark = pytest.mark.e2e
+
+CONFIG = """\
+version: 0.1
+storage: {{filesystem: {{rootdirectory: {folder}/registry}}}}
+http: {{addr: "localhost:PORT"}}
+notifications: {{endpoints: [{{name: audit, url: "http://127.0.0.1:{endpoint}/", backoff: 100ms, \
+ignore: {{mediatypes: [application/octet-stream]}}}}]}}
+"""
+
+
+def push(host: str, tag: str) -> int:
+    for blob in (b"{}", LAYER):
+        if ask(host, "POST", f"/v2/shop/web/blobs/uploads/?digest={Digest.of(blob)}", blob) != 201:
+            return 0
+    return ask(host, "PUT", f"/v2/shop/web/manifests/{tag}", image_manifest(b"{}", [LAYER]), OCI_MANIFEST)
+
+
+def tags(listener: Listener) -> list[str]:
+    """In the order in which each first arrived."""
+    told = [event["target"]["tag"] for heard in list(listener.heard) for event in json.loads(heard.body)["events"]]
+    return list(dict.fromkeys(told))
+
+
+def kill(alone: Alone) -> None:
+    """The supervisor; what it started dies with it."""
+    alone.process.send_signal(signal.SIGKILL)
+    alone.process.wait(20)
+
+
+@pytest.mark.parametrize("end", [Alone.stop, kill], ids=["SIGTERM", "SIGKILL"])
+def test_five_of_five_arrive_when_the_endpoint_is_back(tmp_path: Path, end: object) -> None:
+    """distribution loses all five, even when it is stopped cleanly."""
+    assert callable(end)
+    wanted = [f"v{number}" for number in range(5)]
+    port = free_port()
+    config = CONFIG.format(folder=tmp_path, endpoint=port)
+    with registry_alone(tmp_path, config) as alone:
+        assert [push(alone.host, tag) for tag in wanted] == [201] * 5
+        end(alone)
+    with registry_alone(tmp_path, config), Listener(port=port) as listener:
+        wait_until("five of five", lambda: tags(listener) == wanted, 60)
+
+
+def test_a_wiped_redis_and_a_database_that_is_restarted_lose_nothing(tmp_path: Path) -> None:
+    server, pushed = Postgres(), []
+    try:
+        with (
+            server.database("template0") as url,
+            Valkey() as valkey,
+            Redis.from_url(valkey.url) as redis,
+            Listener() as listener,
+        ):
+            registry = f"""\
+registry:
+  notifications: {{endpoints: [{{name: audit, url: "{listener.url}/", backoff: 100ms,
+    ignore: {{mediatypes: [application/octet-stream]}}}}]}}
+"""
+            environment = {"DATABASE_URL": url, "TAGTRAIL_JOURNAL_URL": url, "REDIS_URL": valkey.url}
+            with running(tmp_path, registry, environment) as system:
+                host = system.url.removeprefix("http://")
+
+                def go_on(count: int) -> None:
+                    for _ in range(count):
+                        tag = f"v{len(pushed)}"
+                        wait_until(f"{tag} is pushed", lambda tag=tag: push(host, tag) == 201)
+                        pushed.append(tag)
+
+                go_on(3)
+                for step in ("notify.before-send", "notify.sent"):
+                    gate = system.gate(step)
+                    gate.close()
+                    go_on(3)
+                    gate.wait_reached()
+                    redis.flushall()
+                    server.stop_server()
+                    gate.open()
+                    server.start()
+                    go_on(3)
+                wait_until("all arrived", lambda: tags(listener) == pushed, 60)
+    finally:
+        server.stop()
