@@ -7,6 +7,7 @@ looks like a manifest delete, which is harmless: no tag points to a blob.
 
 import json
 from collections.abc import Mapping, Sequence
+from json.encoder import encode_basestring
 from typing import Any
 
 from app.domain.events import Scope
@@ -119,10 +120,23 @@ def dump(events: list[dict[str, Any]]) -> bytes:
     return envelope([dump_event(event) for event in events])
 
 
-def dump_event(event: dict[str, Any]) -> bytes:
+def dump_event(event: Mapping[str, Any]) -> bytes:
     """An event as it stands in an envelope."""
-    text = json.dumps(event, indent=3, ensure_ascii=False).replace("\n", "\n      ")
-    return text.encode("utf-8", "backslashreplace")
+    return _dumped(event, " " * 6).encode("utf-8", "backslashreplace")
+
+
+def _dumped(value: Any, margin: str) -> str:
+    """As `json.dumps` with `indent=3` would write it, which does so in Python, value by value, ten times slower."""
+    if isinstance(value, str):
+        return encode_basestring(value)
+    if isinstance(value, dict) and value:
+        inner = margin + "   "
+        members = [f"{inner}{encode_basestring(name)}: {_dumped(one, inner)}" for name, one in value.items()]
+        return "{\n" + ",\n".join(members) + f"\n{margin}}}"
+    if isinstance(value, list) and value:
+        inner = margin + "   "
+        return "[\n" + ",\n".join([f"{inner}{_dumped(one, inner)}" for one in value]) + f"\n{margin}]"
+    return json.dumps(value)
 
 
 def envelope(events: Sequence[bytes]) -> bytes:

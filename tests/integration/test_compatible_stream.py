@@ -6,7 +6,6 @@ registry's, of which the form is compared.
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,9 +19,11 @@ from notifying import Wire, wire
 from registry_server import an_app
 from sqlalchemy import Engine
 
+from app.bootstrap.access import Access
 from app.bootstrap.registry import Served
 from app.domain.digests import Digest
 from app.envelopes.distribution import dump
+from app.registry.access.gates import Open
 from app.registry.validation import OCI_INDEX, OCI_MANIFEST
 from app.settings.registry import RegistrySection
 from app.usecases import record
@@ -99,12 +100,21 @@ class Stage:
         return self.told("PUT", f"shop/web/manifests/{reference}", data=manifest, content_type=media_type)
 
 
+def staged(wire: Wire, place: Place) -> Stage:
+    served = Served(
+        section=RegistrySection(),
+        access=Access(Open()),
+        registry=place.registry,
+        recorder=place.recorder,
+        node="node-1:5000",
+        instance="0f3d9c52-7a41-4be8-8f0e-2f6f6f1f9d33",
+    )
+    return Stage(replace(wire, place=place), an_app(place.registry, listener_for(served)).test_client())
+
+
 @pytest.fixture
-def stage(wire: Wire) -> Iterator[Stage]:
-    place = wire.place
-    served = Served(RegistrySection(), place.registry, place.recorder, "node-1:5000",
-                    "0f3d9c52-7a41-4be8-8f0e-2f6f6f1f9d33")  # fmt: skip
-    yield Stage(wire, an_app(place.registry, listener_for(served)).test_client())
+def stage(wire: Wire) -> Stage:
+    return staged(wire, wire.place)
 
 
 def assert_alike(heard: list[Heard], *names: str) -> None:
@@ -134,10 +144,7 @@ def test_pushes(stage: Stage) -> None:
 
 
 def test_pushes_with_references(engine: Engine, wire: Wire) -> None:
-    place = Place(engine, references=True)
-    served = Served(RegistrySection(), place.registry, place.recorder, "node-1:5000",
-                    "0f3d9c52-7a41-4be8-8f0e-2f6f6f1f9d33")  # fmt: skip
-    stage = Stage(replace(wire, place=place), an_app(place.registry, listener_for(served)).test_client())
+    stage = staged(wire, Place(engine, references=True))
     assert_alike(stage.push_image("1.0"), "manifest-push-references")
     assert_alike(stage.told("GET", "shop/web/manifests/1.0"), "manifest-pull-references")
 

@@ -119,3 +119,13 @@ def test_an_id_is_a_uuid_of_version_7(time_ns: int) -> None:
 def test_ids_sort_by_the_millisecond(one_ns: int, other_ns: int) -> None:
     if one_ns // 10**6 < other_ns // 10**6:
         assert str(uuid7(one_ns)) < str(uuid7(other_ns))
+
+
+PLAIN = st.none() | st.booleans() | st.integers() | st.text()
+JSON = st.recursive(PLAIN, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
+
+
+@given(st.dictionaries(st.text(), JSON))
+def test_an_event_is_dumped_as_json_would(made: dict[str, Any]) -> None:
+    whole = json.dumps({"events": [made]}, indent=3, ensure_ascii=False)
+    assert dump([made]) == whole.encode("utf-8", "backslashreplace")
