@@ -395,6 +395,18 @@ def test_a_whole_bucket_for_one_driver(seaweed: Seaweed) -> None:
     driver.delete("/deep")
 
 
+def test_a_connection_string_names_all(azurite: Mapping[str, Any]) -> None:
+    named = {"accountname": "AccountName", "accountkey": "AccountKey", "serviceurl": "BlobEndpoint"}
+    text = ";".join(f"{word}={azurite[name]}" for name, word in named.items())
+    place = {"accountname": azurite["accountname"], "container": azurite["container"], "connectionstring": text}
+    driver = make_driver("azure", place)
+    driver.put_content("/named/file", b"content")
+    url = driver.redirect_url("/named/file")
+    assert url
+    assert get(url) == b"content"
+    driver.delete("/named")
+
+
 def test_several_readers_of_one_file(driver: Checked) -> None:
     content = random.Random(3).randbytes(4 * MIB)
     driver.put_content("/file", content)

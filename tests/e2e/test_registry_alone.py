@@ -3,6 +3,7 @@
 import datetime
 import http.client
 import json
+import random
 import ssl
 import subprocess
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from postgres import free_port
 from system import TAGTRAIL, wait_until
 
 from app.domain.digests import Digest
+from app.registry import sha256
 from app.registry.validation import OCI_MANIFEST
 
 pytestmark = pytest.mark.e2e
@@ -147,6 +149,23 @@ def test_an_upload_that_one_began_the_other_closes_at_once(tmp_path: Path, first
         done = ask(host, "PUT", f"{empty}&digest={digest}", PIECES[0], Content_Type="application/octet-stream")
         assert done.status == 201, done.body
         assert ask(host, "GET", f"/v2/shop/web/blobs/{digest}").body == PIECES[0]
+
+
+@BOTH
+def test_the_hash_of_an_upload_goes_along(tmp_path: Path, first: Any, second: Any) -> None:
+    content = random.Random(11).randbytes(3_000_077)
+    half, digest = 2_000_013, Digest.of(content)
+    with first(tmp_path) as host:
+        location = ask(host, "POST", "/v2/shop/web/blobs/uploads/").headers["location"]
+        location = appended(host, location, content[:half], 0)
+    (kept,) = (tmp_path / "registry").rglob(f"hashstates/sha256/{half}")
+    hashed = sha256.resume(kept.read_bytes(), half)
+    assert hashed
+    assert hashed.hexdigest() == Digest.of(content[:half]).encoded
+    with second(tmp_path) as host:
+        url = f"{location}&digest={digest}"
+        assert ask(host, "PUT", url, content[half:], Content_Type="application/octet-stream").status == 201
+        assert ask(host, "GET", f"/v2/shop/web/blobs/{digest}").body == content
 
 
 def test_deleting_is_off_as_in_distribution(tmp_path: Path) -> None:
