@@ -13,6 +13,8 @@ from contextlib import closing, suppress
 from typing import Any
 
 import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 from object_stores import Seaweed
 
 from app.registry.storage.checked import Checked
@@ -405,6 +407,32 @@ def test_a_connection_string_names_all(azurite: Mapping[str, Any]) -> None:
     assert url
     assert get(url) == b"content"
     driver.delete("/named")
+
+
+@pytest.mark.parametrize("size", [6, 12 * MIB, 20 * MIB])
+@pytest.mark.parametrize("copies_parts", [True, False])
+def test_nothing_is_read_again_to_be_committed(
+    seaweed: Seaweed, monkeypatch: pytest.MonkeyPatch, size: int, copies_parts: bool
+) -> None:
+    """Unless the store copies no parts, as Google's."""
+    place, content = seaweed.parameters(), random.Random(6).randbytes(size)
+    write(make_driver("s3", place), "/file", content, commit=False)
+    asked: list[str] = []
+
+    def call(client: Any, operation: str, parameters: Any) -> Any:
+        asked.append(operation)
+        if operation == "UploadPartCopy" and not copies_parts:
+            raise ClientError({"Error": {"Code": "NotImplemented"}}, operation)
+        return made(client, operation, parameters)
+
+    made = BaseClient._make_api_call
+    monkeypatch.setattr(BaseClient, "_make_api_call", call)
+    assert write(make_driver("s3", place), "/file", append=True) == size
+    assert ("GetObject" in asked) == (size == 12 * MIB and not copies_parts)
+    monkeypatch.undo()
+    driver = make_driver("s3", place)
+    assert read(driver, "/file") == content
+    assert list(driver.list("/")) == ["/file"]
 
 
 def test_several_readers_of_one_file(driver: Checked) -> None:

@@ -2,7 +2,7 @@
 
 A piece of `chunksize` is a part of a multipart upload, which the store finds again by its key. What is left when
 a writer is closed is too small for a part (5 MiB at least, but for the last): it waits in an object beside, which
-names the offset that it belongs to.
+names the offset that it belongs to. It is read again only if more comes: to commit, the store copies it.
 
     KEY                     the object, once it is committed
     KEY.<offset>.tail       the bytes behind the parts, if the parts end at that offset; else nothing counts there
@@ -13,12 +13,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from app.registry.storage.pieces import first
 from app.registry.storage.s3_client import asking
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
-    from types_boto3_s3.type_defs import CompletedPartTypeDef
+    from types_boto3_s3.type_defs import CompletedPartTypeDef, CopySourceTypeDef
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,9 @@ class Target:
         return {"Bucket": self.bucket, "Key": self.key}
 
     def tail(self, offset: int) -> Mapping[str, Any]:
+        return self.tail_to_copy(offset)
+
+    def tail_to_copy(self, offset: int) -> "CopySourceTypeDef":
         return {"Bucket": self.bucket, "Key": f"{self.key}.{offset}.tail"}
 
 
@@ -109,16 +114,19 @@ class S3Writer:
         self._sent = state.sent
         self._whole = state.whole
         self._kept_at = state.sent if state.tail else None
-        self._buffer = bytearray(self._tail() if state.tail else b"")
+        self._tail = state.tail
+        self._buffer = bytearray()
         self._waits = False
 
     @property
     def size(self) -> int:
-        return self._sent + len(self._buffer) + self._whole
+        return self._sent + self._tail + len(self._buffer) + self._whole
 
     def write(self, data: bytes) -> None:
         if self._whole:
             raise OSError(errno.EEXIST, "the object is complete")
+        if self._tail:
+            self._read_tail()
         self._buffer += data
         self._waits = True
         while len(self._buffer) >= self._target.chunk:
@@ -129,10 +137,13 @@ class S3Writer:
         if self._whole:
             return
         with asking(self._target.key):
-            if self._upload is None:
-                self._target.client.put_object(**self._target.here, Body=bytes(self._buffer), **self._target.extra)
-            else:
+            if self._upload is not None:
                 self._complete(self._upload)
+            elif self._tail:
+                source = self._target.tail_to_copy(self._sent)
+                self._target.client.copy_object(**self._target.here, CopySource=source, **self._target.extra)
+            else:
+                self._target.client.put_object(**self._target.here, Body=bytes(self._buffer), **self._target.extra)
         self._waits = False
         self._drop_tail()
 
@@ -147,7 +158,9 @@ class S3Writer:
             return
         if self._buffer:
             with asking(self._target.key):
-                self._target.client.put_object(**self._target.tail(self._sent), Body=bytes(self._buffer))
+                self._target.client.put_object(
+                    **self._target.tail(self._sent), Body=bytes(self._buffer), **self._target.extra
+                )
         if self._kept_at != self._sent:
             self._drop_tail()
 
@@ -166,15 +179,31 @@ class S3Writer:
         del self._buffer[:size]
 
     def _complete(self, upload: str) -> None:
+        if self._tail:
+            self._copy_tail(upload)
         if self._buffer or not self._parts:
             self._send(len(self._buffer))
         self._target.client.complete_multipart_upload(
             **self._target.here, UploadId=upload, MultipartUpload={"Parts": self._parts}
         )
 
-    def _tail(self) -> bytes:
+    def _copy_tail(self, upload: str) -> None:
+        """Make the last part of it. A store may copy no parts, as Google's: then it is read."""
+        number, source = len(self._parts) + 1, self._target.tail_to_copy(self._sent)
+        try:
+            copied = self._target.client.upload_part_copy(
+                **self._target.here, UploadId=upload, PartNumber=number, CopySource=source
+            )
+        except ClientError:
+            self._read_tail()
+        else:
+            self._parts.append({"PartNumber": number, "ETag": copied["CopyPartResult"]["ETag"]})
+            self._sent, self._tail = self._sent + self._tail, 0
+
+    def _read_tail(self) -> None:
         with asking(self._target.key):
-            return self._target.client.get_object(**self._target.tail(self._sent))["Body"].read()
+            self._buffer += self._target.client.get_object(**self._target.tail(self._sent))["Body"].read()
+        self._tail = 0
 
     def _drop_tail(self) -> None:
         if self._kept_at is not None:
