@@ -1,13 +1,15 @@
 """Real object stores on free ports of loopback, each with a bucket: SeaweedFS for S3, Azurite for Azure."""
 
 import json
+import random
 import shutil
+import socket
 import subprocess
 import sys
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,13 +24,22 @@ _KEYS = {"accesskey": "tests", "secretkey": "only-for-tests"}
 _AZURITE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="  # everybody's
 
 
+def lasting_port() -> int:
+    """A free port that the system gives nobody by itself: it may be left for a while and taken again."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
 @dataclass(slots=True)
 class Seaweed:
     """An S3 server with its data in a folder, which can be stopped and started again."""
 
     folder: Path
-    port: int = field(default_factory=free_port)
-    others: Sequence[int] = field(default_factory=lambda: [free_port() for _ in range(10)])
+    port: int = field(default_factory=lasting_port)
+    others: Sequence[int] = field(default_factory=lambda: [lasting_port() for _ in range(10)])
 
     def parameters(self) -> dict[str, Any]:
         """Of the `s3` driver, in a folder of the bucket that nobody else has."""
