@@ -1,13 +1,15 @@
 """A real client logs in, pushes and pulls, and is refused: skopeo against `tagtrail up`, with no third party."""
 
+import base64
 import json
 import subprocess
+import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from accessing import write_users
+from accessing import login, write_users
 from images import an_image
 from peer import need
 from system import System, running, wait_until
@@ -87,6 +89,24 @@ def test_two_users_and_nobody(tmp_path: Path) -> None:
         assert line["actor"] == "ann"
         (pull, *_rest) = wait_until("bob's pull", lambda: system.ask("events", "--actor", "bob"))
         assert pull["actor"] == "bob"
+
+
+def test_a_login_that_holds_no_password(tmp_path: Path) -> None:
+    """As `docker login` leaves it: with a refresh token, for which tokens are asked by POST."""
+    write_users(tmp_path / "htpasswd", **PASSWORDS)
+    image = an_image(tmp_path / "image", seed=1)
+    with running(tmp_path, SERVICE) as system:
+        ann = Client(tmp_path, system, "ann")
+        asked = urllib.request.Request(
+            f"{system.url}/v2/_tagtrail/token?offline_token=true", headers=login("ann", "sesame")
+        )
+        with urllib.request.urlopen(asked, timeout=20) as answer:
+            refresh = json.load(answer)["refresh_token"]
+        named = base64.b64encode(b"ann:").decode()
+        kept = {"auths": {ann.registry: {"auth": named, "identitytoken": refresh}}}
+        (tmp_path / "ann.json").write_text(json.dumps(kept))
+        ann.push(image.folder, "shop/web:1")
+        ann.pull("shop/web:1")
 
 
 def test_logins_of_htpasswd(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def test_who_proves_who_they_are_is_let_in_from_elsewhere_and_named(serve: Serve
     assert [event["actor"] for event in events(tmp_path)] == [{"name": "ann"}]
 
 
-def test_tokens_of_our_own_service(serve: Serve, tmp_path: Path) -> None:
+def test_tokens_of_our_own_service(serve: Serve, capfd: Told, tmp_path: Path) -> None:
     """Its address is the one that the client came to, as far as that is believed."""
     write_users(tmp_path / "htpasswd", ann="sesame")
     grants = "{users: [ann], repositories: ['**'], actions: [pull, push]}"
@@ -148,6 +148,7 @@ def test_tokens_of_our_own_service(serve: Serve, tmp_path: Path) -> None:
     given = client.get("/v2/_tagtrail/token?scope=repository:shop/web:pull,push", headers=login("ann", "sesame")).json
     push(client, headers={"Authorization": f"Bearer {given['token']}"})
     assert [event["actor"] for event in events(tmp_path)] == [{"name": "ann"}]
+    assert [line.get("auth.user.name") for line in lines(capfd)] == [None, "ann", "ann"]
     again = serve(f"{auth}\nhttp: {{host: 'https://other.example/'}}")
     assert 'realm="https://other.example/v2/_tagtrail/token"' in again.get("/v2/").headers["WWW-Authenticate"]
 

@@ -1,6 +1,7 @@
 """Our own token service over HTTP: `GET` ("Token Authentication Specification") and `POST` ("OAuth2 token")."""
 
 import time
+from collections.abc import Sequence
 from functools import partial
 from io import BytesIO
 from typing import Any
@@ -14,6 +15,7 @@ from app.registry.access.service import NAME, Issued, TokenService, WrongLoginEr
 from app.registry.errors import TOKEN_REQUEST_INVALID
 from app.web.forms import LONGEST_FORM
 from app.web.oci import error_answer, json_answer
+from app.web.registry.causes import ACTOR
 from app.web.registry.entrance import Entrance
 from app.web.unproven import Unproven
 
@@ -32,8 +34,7 @@ def _got(service: TokenService, entrance: Entrance) -> Response:
     if login is None and "Authorization" in request.headers:
         raise WrongLoginError("not a user and a password")
     user = service.user_of_login(login)
-    now_s = int(time.time())
-    issued = service.issue(user, parse_scopes(request.args.getlist("scope")), now_s)
+    issued = _issued(service, user, request.args.getlist("scope"))
     refresh = user if request.args.get("offline_token") == "true" else None
     return _answer(service, {"token": issued.token, "access_token": issued.token}, issued, refresh)
 
@@ -46,18 +47,23 @@ def _posted(service: TokenService, unproven: Unproven) -> Response:
     if len(body) > LONGEST_FORM:
         return error_answer(TOKEN_REQUEST_INVALID, f"a form has at most {LONGEST_FORM} bytes")
     request.environ["wsgi.input"] = BytesIO(body)
-    form, now_s = request.form, int(time.time())
+    form = request.form
     match form.get("grant_type"):
         case "password":
             login = (form.get("username", ""), form.get("password", ""))
             user = service.user_of_login(login)
         case "refresh_token":
-            user = service.user_of_refresh(form.get("refresh_token", ""), now_s)
+            user = service.user_of_refresh(form.get("refresh_token", ""), int(time.time()))
         case _:
             return error_answer(TOKEN_REQUEST_INVALID, "grant_type is password or refresh_token")
-    issued = service.issue(user, parse_scopes([form.get("scope", "")]), now_s)
+    issued = _issued(service, user, [form.get("scope", "")])
     told = {"access_token": issued.token, "token_type": "Bearer", "scope": " ".join(map(str, issued.scopes))}
     return _answer(service, told, issued, user if form.get("access_type") == "offline" else None)
+
+
+def _issued(service: TokenService, user: str | None, scopes: Sequence[str]) -> Issued:
+    request.environ[ACTOR] = user
+    return service.issue(user, parse_scopes(scopes), int(time.time()))
 
 
 def _answer(service: TokenService, told: dict[str, Any], issued: Issued, refresh: str | None) -> Response:
