@@ -397,6 +397,14 @@ def test_a_whole_bucket_for_one_driver(seaweed: Seaweed) -> None:
     driver.delete("/deep")
 
 
+@OBJECTS
+def test_every_thread_keeps_its_connection(driver: Checked, caplog: pytest.LogCaptureFixture) -> None:
+    driver.put_content("/file", b"content")
+    with ThreadPoolExecutor(30) as threads:
+        assert set(threads.map(lambda _: driver.get_content("/file"), range(200))) == {b"content"}
+    assert "pool is full" not in caplog.text
+
+
 def test_a_connection_string_names_all(azurite: Mapping[str, Any]) -> None:
     named = {"accountname": "AccountName", "accountkey": "AccountKey", "serviceurl": "BlobEndpoint"}
     text = ";".join(f"{word}={azurite[name]}" for name, word in named.items())

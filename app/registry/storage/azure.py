@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
+from azure.core.pipeline.transport import RequestsTransport
 from azure.storage.blob import (
     BlobBlock,
     BlobClient,
@@ -34,6 +35,7 @@ _BLOCK = 8 * _MIB
 """A blob has 50,000 blocks at most: 390 GiB."""
 _READ = 4 * _MIB
 _LOOK_EVERY_S = 0.1
+_CONNECTIONS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +57,7 @@ class AzureParameters:
 def _make_client(given: AzureParameters) -> ContainerClient:
     more: Mapping[str, Any] = {
         "retry_policy": LinearRetry(given.retry_delay, given.max_retries, random_jitter_range=0),  # type: ignore[arg-type]  # seconds, that it only multiplies
-        "connection_timeout": 5,
-        "connection_verify": not given.skipverify,
+        "transport": _transport(verify=not given.skipverify),
         "max_single_get_size": _READ,
         "max_chunk_get_size": _READ,
     }
@@ -65,6 +66,15 @@ def _make_client(given: AzureParameters) -> ContainerClient:
     url = given.serviceurl or f"https://{given.accountname}.blob.{given.realm}"
     named = AzureNamedKeyCredential(given.accountname, given.accountkey or "")
     return ContainerClient(url, given.container, credential=named, **more)
+
+
+def _transport(verify: bool) -> RequestsTransport:
+    """Azure's own, but that it keeps a connection for every thread that serves."""
+    transport = RequestsTransport(connection_timeout=5, connection_verify=verify)
+    transport.open()
+    for adapter in transport.session.adapters.values():
+        adapter.init_poolmanager(1, _CONNECTIONS)
+    return transport
 
 
 @contextmanager
