@@ -1,18 +1,22 @@
 """`tagtrail registry`: what our own registry stores."""
 
+import os
 import socket
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import click
 
-from app.bootstrap import recorded_registry
+from app.bootstrap.registry import serve_registry
 from app.cli.asking import as_json, asking
 from app.cli.context import Context, pass_context
 from app.cli.progress import Progress
-from app.cli.serve_registry import check_file, serve
+from app.cli.serve_registry import check_file, prepare_journal, serve
 from app.cli.tables import print_json, print_table, with_progress
 from app.domain.names import Reference
 from app.domain.registry_events import Cause
@@ -20,8 +24,10 @@ from app.domain.times import SECOND_NS, parse_duration
 from app.queue.jobs import SilentBell
 from app.registry.collect import Asked, Collected
 from app.registry.errors import RegistryError
-from app.registry.notify import Listener
+from app.registry.notify import Listener, Silent
 from app.registry.registry import Registry
+from app.settings import Settings
+from app.settings.alone import CONFIG, INSECURE, load_alone
 from app.settings.operator import operator
 from app.store.actions import Action
 from app.usecases.note_action import note_action
@@ -36,6 +42,9 @@ registry.add_command(serve)
 registry.add_command(check_file)
 
 
+_alone = click.argument("alone", metavar="[CONFIG]", required=False, type=click.Path(path_type=Path))
+
+
 def _age(_context: click.Context, _option: click.Parameter, text: str) -> timedelta:
     try:
         return timedelta(seconds=parse_duration(text) / SECOND_NS)
@@ -47,19 +56,22 @@ def _age(_context: click.Context, _option: click.Parameter, text: str) -> timede
 @click.option("--dry-run", is_flag=True, help="Say what would go, and take nothing.")
 @click.option("--untagged", is_flag=True, help="Manifests too that no tag leads to, nor an index, nor their subject.")
 @click.option("--grace", default="24h", show_default=True, callback=_age, help="What is younger stays.")
+@_alone
 @as_json
 @pass_context
-def gc(context: Context, dry_run: bool, untagged: bool, grace: timedelta, as_json: bool) -> None:
+def gc(context: Context, /, alone: Path | None, as_json: bool, **asked: Any) -> None:
     """Take away what nothing refers to any more, while the registry is in use.
 
     Links to blobs that no manifest of their repository names, and content to which no repository links.
+    Of a registry that is served alone where its CONFIG.yml is given.
     """
-    stored, listener = _opened(context)
+    opened, dry_run = _opened(context, alone), asked["dry_run"]
     with closing(Progress()) as progress:
-        taken = list(with_progress(stored.collect(Asked(untagged, grace, dry_run), listener, progress)))
+        collecting = opened.stored.collect(Asked(asked["untagged"], asked["grace"], dry_run), opened.listener, progress)
+        taken = list(with_progress(collecting))
     if not dry_run:
         done = {"taken": len(taken), "bytes": _freed(taken)}
-        note_action(context.engine, Action(operator(), "registry.gc", "registry", done))
+        opened.note(Action(operator(), "registry.gc", "registry", done))
     if as_json:
         print_json(taken)
         return
@@ -72,14 +84,16 @@ def gc(context: Context, dry_run: bool, untagged: bool, grace: timedelta, as_jso
 @click.argument("reference")
 @click.option("--dry-run", is_flag=True, help="Say what would go, and delete nothing.")
 @click.option("--yes", is_flag=True, help="Don't ask before a whole repository goes.")
+@_alone
 @pass_context
-def delete(context: Context, reference: str, dry_run: bool, yes: bool) -> None:
+def delete(context: Context, alone: Path | None, reference: str, dry_run: bool, yes: bool) -> None:
     """Delete REPOSITORY:TAG, REPOSITORY@DIGEST with its tags, or all of REPOSITORY.
 
-    The space is freed by: tagtrail registry gc
+    Of a registry that is served alone where its CONFIG.yml is given. The space is freed by: tagtrail registry gc
     """
     named = Reference.parse(reference)
-    stored, listener = _opened(context)
+    opened = _opened(context, alone)
+    stored, listener = opened.stored, opened.listener
     try:
         _require(stored, named)
         if dry_run:
@@ -90,23 +104,38 @@ def delete(context: Context, reference: str, dry_run: bool, yes: bool) -> None:
         _delete(stored, named, listener)
     except RegistryError as error:
         raise click.ClickException(f"{reference}: {error.code.message}") from None
-    note_action(context.engine, Action(operator(), "registry.delete", reference))
+    opened.note(Action(operator(), "registry.delete", reference))
     click.echo(f"{reference} is deleted")
 
 
-def _opened(context: Context) -> tuple[Registry, Listener]:
-    """What is stored, and who writes to the journal what happens to it."""
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What is stored, who writes to the journal what happens to it, and who writes down that somebody did it."""
+
+    stored: Registry
+    listener: Listener
+    note: Callable[[Action], None]
+
+
+def _opened(context: Context, alone: Path | None) -> _Opened:
+    if alone is not None:
+        settings = load_alone({**os.environ, CONFIG: str(alone), INSECURE: "nothing is served"}).settings
+        prepare_journal(settings)
+        return _Opened(*_recorded(settings), lambda _: None)  # there is no log of actions, only the journal
     with asking(context):
         pass  # there is somewhere to keep the journal
-    settings = context.settings
+    return _Opened(*_recorded(context.settings), lambda action: note_action(context.engine, action))
+
+
+def _recorded(settings: Settings) -> tuple[Registry, Listener]:
     if settings.registry.storage.inmemory is not None:
         raise click.ClickException("what is stored in memory is only seen by the process that serves it")
-    stored, recorder = recorded_registry(settings, SilentBell())
+    served = serve_registry(settings, SilentBell())
     cause = Cause(
         request_id=str(uuid.uuid4()), addr="", host="", method="DELETE", user_agent="tagtrail registry", base_url="",
         node=socket.gethostname(), instance=str(uuid.uuid4()),
     )  # fmt: skip
-    return stored, recorder.listener(cause)
+    return served.registry, Silent() if served.recorder is None else served.recorder.listener(cause)
 
 
 def _require(stored: Registry, named: Reference) -> None:

@@ -117,11 +117,16 @@ def _check_tls(settings: Settings, tls: Tls) -> None:
         raise ConfigurationError(f"{settings.config}: http.tls: {error}") from None
 
 
-def _prepare(settings: Settings) -> None:
+def prepare_journal(settings: Settings) -> None:
+    """Its tables, and a cursor for each endpoint."""
     journal = journal_engine(settings)
     upgrade(journal)
     begin(journal, [endpoint.name for endpoint in settings.endpoints])
     journal.dispose()
+
+
+def _prepare(settings: Settings) -> None:
+    prepare_journal(settings)
     metrics = settings.data / "metrics"
     shutil.rmtree(metrics, ignore_errors=True)
     metrics.mkdir(mode=0o700)

@@ -216,6 +216,33 @@ def test_events_are_sent_and_wait_for_a_receiver_that_is_away(tmp_path: Path) ->
     assert first["request"]["id"] in alone.accesses
 
 
+def test_collecting_and_deleting_beside_it(tmp_path: Path) -> None:
+    """As `registry garbage-collect CONFIG.yml`, though nobody has to stop pushing, and receivers hear of it."""
+    one, two = an_image(tmp_path / "one", 1), an_image(tmp_path / "two", 2)
+
+    def run(*arguments: str) -> str:
+        common = ["--data", str(tmp_path / "data")]
+        command = [*TAGTRAIL, "registry", *arguments, *common]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=clean({}), cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    with Listener() as listener:
+        config = SHARED.replace("FOLDER", str(tmp_path)) + notified(listener)
+        with registry_alone(tmp_path, config) as alone:
+            file = str(tmp_path / "alone.yml")
+            push(one.folder, alone.host, "shop/web:v1")
+            push(two.folder, alone.host, "shop/web:v2")
+            assert "shop/web:v1 is deleted" in run("delete", "shop/web:v1", file)
+            assert ask(alone.host, "HEAD", "/v2/shop/web/manifests/v1").status == 404
+            wait_until("it is told", lambda: [one for one in told(listener, "v1") if one["action"] == "delete"])
+            taken = json.loads(run("gc", file, "--untagged", "--grace", "0s", "--json"))
+            assert str(one.digest) in {entry["digest"] for entry in taken}
+            assert ask(alone.host, "HEAD", f"/v2/shop/web/manifests/{one.digest}").status == 404
+            assert ask(alone.host, "GET", "/v2/shop/web/manifests/v2", Accept=OCI_MANIFEST).body == two.manifest
+    assert not (tmp_path / "data" / "tagtrail.db").exists()
+
+
 def every_process(host: str) -> set[int]:
     """What they answer, each having been asked in all likelihood."""
     return {ask(host, "GET", "/v2/").status for _ in range(20)}
