@@ -1,7 +1,7 @@
 """Our registry's own events: intents, and settled ones with their numbers."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import takewhile
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
@@ -54,16 +54,32 @@ class Entry:
 ENTRY = tuple(journal.c[name] for name in Entry.__dataclass_fields__)
 
 
+_COLUMNS = tuple(Intent.__dataclass_fields__)
+_INSERT = insert(journal)
+_UNSETTLED = select(*(journal.c[name] for name in Open.__dataclass_fields__)).where(journal.c.seq.is_(None))
+_UNSETTLED = _UNSETTLED.order_by(journal.c.id)
+_OF_OPERATION = _UNSETTLED.where(journal.c.operation == bindparam("of"))
+_NUMBER = update(journal).where(journal.c.id == bindparam("row")).values(seq=bindparam("number"))
+_SETTLE = update(journal).where(journal.c.operation == bindparam("of"), journal.c.seq.is_(None))
+_SETTLE = _SETTLE.values(seq=bindparam("number"))
+_ADVANCE = update(journal_head).where(journal_head.c.id == 1)
+_ADVANCE = _ADVANCE.values(seq=journal_head.c.seq + bindparam("by")).returning(journal_head.c.seq)
+"""Made once: to make them takes longer than to run them, and every push runs them."""
+
+
 def open_intents(connection: Connection, intents: Sequence[Intent]) -> None:
-    connection.execute(insert(journal), [asdict(intent) for intent in intents])
+    connection.execute(_INSERT, [_row(intent) for intent in intents])
+
+
+def _row(intent: Intent) -> dict[str, object]:
+    return {name: getattr(intent, name) for name in _COLUMNS}
 
 
 def unsettled(connection: Connection, operation: str | None = None) -> list[Open]:
     """The intents of one operation, or all, oldest first."""
-    query = select(*(journal.c[name] for name in Open.__dataclass_fields__)).where(journal.c.seq.is_(None))
-    if operation is not None:
-        query = query.where(journal.c.operation == operation)
-    return [Open(*row) for row in connection.execute(query.order_by(journal.c.id))]
+    if operation is None:
+        return [Open(*row) for row in connection.execute(_UNSETTLED)]
+    return [Open(*row) for row in connection.execute(_OF_OPERATION, {"of": operation})]
 
 
 def settle(connection: Connection, intents: Sequence[Intent]) -> None:
@@ -73,6 +89,15 @@ def settle(connection: Connection, intents: Sequence[Intent]) -> None:
     is now.
     """
     operation = intents[0].operation
+    if len(intents) == 1:
+        known = {"of": operation, "number": _advance_head(connection, 1)}
+        if connection.execute(_SETTLE, known).rowcount == 1:
+            return
+        _advance_head(connection, -1)
+    _settle_found(connection, operation, intents)
+
+
+def _settle_found(connection: Connection, operation: str, intents: Sequence[Intent]) -> None:
     opened = unsettled(connection, operation)
     settle_rows(connection, [intent.id for intent in opened])
     if len(opened) < len(intents):
@@ -85,22 +110,16 @@ def settle_rows(connection: Connection, ids: Sequence[int]) -> None:
     """Give each row its number under the journal's lock."""
     if not ids:
         return
-    seq = _lock_head(connection)
-    connection.execute(
-        update(journal).where(journal.c.id == bindparam("row")).values(seq=bindparam("number")),
-        [{"row": row, "number": seq + ordinal} for ordinal, row in enumerate(ids, 1)],
-    )
-    _advance_head(connection, seq + len(ids))
+    first = _advance_head(connection, len(ids)) - len(ids) + 1
+    connection.execute(_NUMBER, [{"row": row, "number": number} for number, row in enumerate(ids, first)])
 
 
 def append(connection: Connection, happened: Sequence[Intent]) -> None:
     """Write events that are true already (pulls)."""
     if not happened:
         return
-    seq = _lock_head(connection)
-    rows = [asdict(one) | {"seq": seq + ordinal} for ordinal, one in enumerate(happened, 1)]
-    connection.execute(insert(journal), rows)
-    _advance_head(connection, seq + len(rows))
+    first = _advance_head(connection, len(happened)) - len(happened) + 1
+    connection.execute(_INSERT, [_row(one) | {"seq": number} for number, one in enumerate(happened, first)])
 
 
 def forget(connection: Connection, ids: Collection[int]) -> None:
@@ -110,14 +129,9 @@ def forget(connection: Connection, ids: Collection[int]) -> None:
     connection.execute(delete(journal).where(journal.c.id.in_(list(ids)), journal.c.seq.is_(None)))
 
 
-def _lock_head(connection: Connection) -> int:
-    return int(
-        connection.execute(select(journal_head.c.seq).where(journal_head.c.id == 1).with_for_update()).scalar_one()
-    )
-
-
-def _advance_head(connection: Connection, seq: int) -> None:
-    connection.execute(update(journal_head).where(journal_head.c.id == 1).values(seq=seq))
+def _advance_head(connection: Connection, by: int) -> int:
+    """The last number given out, from here to the end of the transaction by nobody else."""
+    return int(connection.execute(_ADVANCE, {"by": by}).scalar_one())
 
 
 def head(connection: Connection) -> tuple[str, int]:
