@@ -61,6 +61,10 @@ class Process:
                     command, env=self.environment, stdout=log, stderr=log, start_new_session=True
                 )
 
+    @property
+    def said(self) -> str:
+        return self.log.read_text(errors="replace")[-3000:]
+
     def kill(self, how: int = signal.SIGKILL) -> None:
         if self.child is not None:
             with suppress(ProcessLookupError):
@@ -128,7 +132,7 @@ class Chaos:
         """Hold whoever comes to `step` there, kill it, and start it again."""
         gate = Gate(self.folder / "gates", step)
         gate.close()
-        pid = gate.wait_reached(60)
+        pid = self._wait_for(gate)
         victim = self.keeper if step in KEEPER_STEPS else self.web
         if victim is self.web and source.random() < 0.5:
             os.kill(pid, signal.SIGKILL)  # one that serves; the other goes on
@@ -136,6 +140,21 @@ class Chaos:
             victim.kill()
         gate.open()
         victim.ensure()
+
+    def _wait_for(self, gate: Gate) -> int:
+        """The id of the process that waits there. Whoever has ended meanwhile is started again."""
+
+        def reached() -> bool:
+            self.web.ensure()
+            self.keeper.ensure()
+            return gate.is_reached
+
+        try:
+            wait_until(f"a process at {gate.name}", reached, 60)
+        except AssertionError:
+            print(self.web.said, self.keeper.said)
+            raise
+        return gate.wait_reached()
 
     def finish(self) -> None:
         """Let what is under way end, and everything be told."""

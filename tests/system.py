@@ -31,6 +31,7 @@ class Gate:
     """A named pause point: closed, the process that comes by waits at it, and can be killed there."""
 
     def __init__(self, folder: Path, name: str) -> None:
+        self.name = name
         self._gate = folder / name
         self._reached = folder / f"{name}.reached"
 
@@ -41,9 +42,13 @@ class Gate:
     def open(self) -> None:
         self._gate.unlink(missing_ok=True)
 
+    @property
+    def is_reached(self) -> bool:
+        return self._reached.exists()
+
     def wait_reached(self, within_s: float = 20.0) -> int:
         """The id of the process that waits here. Fails if none came by."""
-        wait_until(f"a process at {self._gate.name}", self._reached.exists, within_s)
+        wait_until(f"a process at {self.name}", self._reached.exists, within_s)
         return int(self._reached.read_text())
 
 
