@@ -12,7 +12,7 @@ from app.bootstrap.serving import FINISH_WITHIN_S, end_with, run, settle
 from app.bootstrap.standalone import configure_logging, make_health
 from app.domain.errors import TagtrailError
 from app.domain.times import SECOND_NS
-from app.queue.jobs import SilentBell
+from app.queue.pipe import PipeBell
 from app.settings import Settings
 from app.settings.alone import load_alone
 from app.settings.registry import Http
@@ -29,14 +29,15 @@ def make(_target: str = "") -> Any:
     end_with(os.getppid())
     health = make_health(settings)
     health.start()
+    bell = PipeBell(settings.keeper_bell)
     if not settings.registry.http.debug.prometheus.enabled:
-        return create_app(settings, serve_registry(settings, SilentBell()), health)
+        return create_app(settings, serve_registry(settings, bell), health)
     from prometheus_client import CollectorRegistry
 
     from app.web.registry.meters import Meters
 
     meters = Meters(CollectorRegistry())
-    return create_app(settings, serve_registry(settings, SilentBell(), meters.storage_acted), health, [meters])
+    return create_app(settings, serve_registry(settings, bell, meters.storage_acted), health, [meters])
 
 
 def serve(settings: Settings) -> None:

@@ -20,6 +20,7 @@ from app.bootstrap.registry import make_registry, make_storage
 from app.bootstrap.standalone import METRICS, configure_logging, make_health
 from app.domain.errors import TagtrailError
 from app.outbound import Door
+from app.queue.pipe import PipeEar
 from app.settings import ConfigurationError, Settings
 from app.settings.alone import debug_address, load_alone
 from app.store import cursors, journal
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EVERY_S = 0.2
-"""How late an event may be told of: nobody rings here."""
+"""How late an event may be told of whose ring was lost."""
 LEFTOVERS_EVERY_S = 10.0
 
 
@@ -49,6 +50,7 @@ class Keeper:
     """`registry`, `purging`: None for what only the process that serves it can see."""
 
     engine: Engine
+    ear: PipeEar
     receivers: Mapping[str, Receiver]
     doors: Mapping[str, Door]
     registry: "tuple[Registry, Locks] | None"
@@ -97,6 +99,7 @@ def start(settings: Settings) -> Keeper:
     purged = settings.registry.storage.maintenance.uploadpurging
     keeper = Keeper(
         engine=bootstrap.journal_engine(settings),
+        ear=PipeEar(settings.keeper_bell),
         receivers=receivers,
         doors=_doors(receivers, meters),
         registry=None if unseen else make_registry(settings),
@@ -156,7 +159,7 @@ def run(keeper: Keeper) -> None:
             log.warning("%s", error)
         if stop.is_set():
             break
-        stop.wait(EVERY_S)
+        keeper.ear.wait(EVERY_S)
     keeper.lanes.close()
 
 

@@ -127,6 +127,11 @@ class Settings:
         return Path(filesystem.rootdirectory) if filesystem and filesystem.rootdirectory else self.data / "registry"
 
     @property
+    def keeper_bell(self) -> Path:
+        """The pipe by which a registry that is served alone wakes who sends its events."""
+        return self.data / "keeper.bell"
+
+    @property
     def checkpoint_key(self) -> Path:
         return self.data / "checkpoint.key"
 
