@@ -98,7 +98,7 @@ def _row(entry: Entry) -> Mapping[str, object]:
 
 @journal.command()
 @in_time
-@click.option("--endpoint", help="Only this one; all of the configuration unless said.")
+@click.option("--endpoint", help="Only this one; all unless said.")
 @click.option("--dry-run", is_flag=True, help="Say how many would go, and send nothing.")
 @as_json
 @pass_context
@@ -108,12 +108,9 @@ def replay(
     """Send what was told within a time once more, under the same ids and numbers, after what is new."""
     if since_ns is None:
         raise click.UsageError("say since when: --since TIME")
-    place = _place(context)
-    wanted = [endpoint] if endpoint else [one.name for one in context.settings.endpoints]
-    if endpoint is not None:
-        _require(context, endpoint)
     end = time.time_ns() if until_ns is None else until_ns
-    found = usecases.replay(place, wanted, since_ns, end, dry_run=flags["dry_run"])
+    wanted = _wanted(context, endpoint)
+    found = usecases.replay(_place(context), wanted, since_ns, end, dry_run=flags["dry_run"])
     if flags["as_json"]:
         print_json(found)
     else:
@@ -187,11 +184,16 @@ def _asking(context: Context) -> Iterator[Connection]:
         yield connection
 
 
-def _require(context: Context, endpoint: str) -> None:
+def _wanted(context: Context, endpoint: str | None) -> Sequence[str]:
+    """That one, or those that the configuration names; where it names none, as for a registry alone, all known."""
+    configured = [one.name for one in context.settings.endpoints]
     with _asking(context) as connection:
-        known = [one.endpoint for one in standings(connection, [one.name for one in context.settings.endpoints])]
+        known = [one.endpoint for one in standings(connection, configured)]
+    if endpoint is None:
+        return configured or known
     if endpoint not in known:
         raise NothingKnownError(f"no endpoint {endpoint!r}; known are {', '.join(known) or 'none'}")
+    return [endpoint]
 
 
 def _place(context: Context) -> Place:

@@ -8,6 +8,9 @@ from sqlalchemy import Connection, select, update
 from app.store.dialect import leave, upsert
 from app.store.schema import cursors, parked
 
+FORWARDS = "forward:"
+"""Begins the names of cursors in what is forwarded: the journal's endpoints have cursors too."""
+
 
 @dataclass(frozen=True, slots=True)
 class Position:

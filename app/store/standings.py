@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from app.store import journal as entries
+from app.store.cursors import FORWARDS
 from app.store.schema import cursors, journal, parked
 
 
@@ -34,7 +35,8 @@ class Standing:
 
 def standings(connection: Connection, endpoints: Collection[str] = ()) -> list[Standing]:
     """Of `endpoints` and of all that were ever sent anything, by name."""
-    rows = {row.endpoint: row for row in connection.execute(select(cursors))}
+    found = connection.execute(select(cursors).where(~cursors.c.endpoint.startswith(FORWARDS)))
+    rows = {row.endpoint: row for row in found}
     waiting, last = _waiting(connection), entries.head(connection)[1]
     return [_standing(connection, name, rows.get(name), last, waiting) for name in sorted({*rows, *endpoints})]
 

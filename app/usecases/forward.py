@@ -27,8 +27,6 @@ from app.usecases.in_order import Batch, Endpoint, Failure, Piece, post, send_in
 
 MEDIA_TYPE = "application/cloudevents+json"
 MOST_AT_ONCE = 100
-LANE = "forward:"
-"""Prefix of the cursor's name: the journal's endpoints have cursors too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ class Forward:
 
     @property
     def cursor(self) -> str:
-        return f"{LANE}{self.name}"
+        return f"{cursors.FORWARDS}{self.name}"
 
 
 def forward(engine: Engine, to: Forward, door: Door, jitter: float) -> int:
@@ -57,7 +55,7 @@ def begin(engine: Engine, names: Collection[str]) -> None:
     """Let new addresses begin with what is told from now on; called before anything more is told."""
     with writing(engine) as connection:
         for name in names:
-            cursors.begin(connection, f"{LANE}{name}", head.last(connection))
+            cursors.begin(connection, f"{cursors.FORWARDS}{name}", head.last(connection))
 
 
 @dataclass(frozen=True, slots=True)

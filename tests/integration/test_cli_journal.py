@@ -13,7 +13,8 @@ from notifying import Wire
 from app.cli import main
 from app.domain.times import SECOND_NS
 from app.outbound import Door, Url
-from app.store.engine import make_engine
+from app.store import cursors
+from app.store.engine import make_engine, writing
 from app.store.migrate import upgrade
 from app.usecases.notify import Receiver
 
@@ -43,6 +44,8 @@ def wire(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
         made.send()
         made.listener.answer = None
         made.happen("e", "f")
+        with writing(engine) as connection:
+            cursors.begin(connection, "forward:chat", 0)  # where both share a database
         yield made
     engine.dispose()
 
@@ -137,3 +140,9 @@ def test_without_a_journal_it_says_what_to_do(tmp_path: Path, monkeypatch: pytes
         monkeypatch.setenv(name, str(tmp_path))
     (tmp_path / "tagtrail.yml").write_text("{}")
     assert "there is no journal in" in run(tmp_path, "status", status=1).stderr
+
+
+def test_where_the_configuration_names_none_all_known_are_meant(folder: Path) -> None:
+    (folder / "tagtrail.yml").write_text("registry: {notifications: {endpoints: []}}")
+    found = json.loads(run(folder, "replay", "--since", "1h", "--dry-run", "--json").stdout)
+    assert [one["endpoint"] for one in found] == ["audit"]
