@@ -84,7 +84,7 @@ def _matches(column: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
     return and_(begins, column.regexp_match(glob_expression(pattern)))
 
 
-def named(column: Column[Any], name: str | None) -> list[ColumnElement[bool]]:
+def named(column: ColumnElement[Any], name: str | None) -> list[ColumnElement[bool]]:
     """That `column` is `name`, or matches it if it is a pattern; None: anything."""
     if name is None:
         return []

@@ -52,6 +52,17 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True)
+class _Asked:
+    """Which events tell of the tags that are asked for by name, and which of their repositories; `only`: what the first
+    have beyond the second, as a filter.
+    """
+
+    own: _Conditions
+    wide: _Conditions
+    only: _Conditions
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """What was known at `at_ns` of some tags: what is written, but for `folded`.
 
@@ -104,7 +115,8 @@ def _latest(at_ns: int) -> int:
 def of_names(connection: Connection, scope: AccessScope, names: Names, known_ns: int) -> Known:
     """What had been received by `known_ns` of the tags that are asked for and may be seen."""
     in_place = [*in_scope(events, scope), *in_repository(connection, events, names.registry, names.repository)]
-    return _known(connection, [*in_place, *named(events.c.tag, names.tag)], in_place, storable_ns(known_ns))
+    own, only = named(events.c.tag, names.tag), named(events.c.tag.concat(""), names.tag)
+    return _known(connection, _Asked([*in_place, *own], in_place, only), storable_ns(known_ns))
 
 
 def of_keys(connection: Connection, keys: Sequence[TagKey], known_ns: int) -> Known:
@@ -113,43 +125,48 @@ def of_keys(connection: Connection, keys: Sequence[TagKey], known_ns: int) -> Kn
     names = [(key.registry, key.repository, key.tag) for key in keys]
     places = sorted({name[:2] for name in names})
     own, wide = row_of(dialect, _KEY, names), row_of(dialect, _KEY[:2], places)
-    return _known(connection, [own], [wide], storable_ns(known_ns))
+    only = row_of(dialect, [*_KEY[:2], events.c.tag.concat("").label("tag")], names)
+    return _known(connection, _Asked([own], [wide], [only]), storable_ns(known_ns))
 
 
-def _known(connection: Connection, own: _Conditions, wide: _Conditions, at_ns: int) -> Known:
-    overtaken = _overtaken(connection, own, wide, at_ns)
+def _known(connection: Connection, asked: _Asked, at_ns: int) -> Known:
+    overtaken = _overtaken(connection, asked, at_ns)
     from_ns = min(overtaken.values(), default=0)
     return Known(at_ns, from_ns, {key: _folded(connection, key, from_ns, at_ns) for key in overtaken})
 
 
-def _overtaken(connection: Connection, own: _Conditions, wide: _Conditions, at_ns: int) -> dict[TagKey, int]:
+def _overtaken(connection: Connection, asked: _Asked, at_ns: int) -> dict[TagKey, int]:
     """The tags of which something that was received after `at_ns` may stand before something that had been received
     by then, each with the earliest time of what came after.
 
     What had been received of its repository stands for what had been of a tag: few tags too many cost little.
     """
-    later = connection.execute(_later([*own, events.c.tag.is_not(None)], [*wide, events.c.tag.is_(None)], at_ns)).all()
+    later = connection.execute(_later(asked, at_ns)).all()
     last = _last_known(connection, sorted({(row.registry, row.repository) for row in later}), at_ns)
     found: dict[TagKey, int] = {}
     for row in later:
         if row.time_ns <= last.get((row.registry, row.repository), _ALWAYS_NS):
-            for key in _reached(connection, row, own, at_ns):
+            for key in _reached(connection, row, asked.own, at_ns):
                 found[key] = min(row.time_ns, found.get(key, _ALWAYS_NS))
     return found
 
 
-def _later(own: _Conditions, wide: _Conditions, at_ns: int) -> Executable:
+def _later(asked: _Asked, at_ns: int) -> Executable:
     """What was received after `at_ns`, and may have happened before something that had been received by then.
 
-    Either it happened at most a minute before `at_ns`, or it is among the few that came late. Their time is no bare
-    column, or SQLite would look for it in an index of all events.
+    Either it happened at most a minute before `at_ns`, or it is among the few that came late. Their time and tag are no
+    bare columns, or databases would look for them in an index of all events.
     """
     what = select(*_KEY, events.c.scope, events.c.digest, events.c.time_ns).where(
         events.c.scope.is_not(None), events.c.received_ns > at_ns
     )
     near = events.c.time_ns.between(storable_ns(at_ns - SLOW_NS), _latest(at_ns))
     slow = and_(text(SLOW), events.c.time_ns + 0 <= _latest(at_ns))
-    return union(*(what.where(*of_it, when) for of_it in (own, wide) for when in (near, slow)))
+    of_tag, of_place = events.c.tag.is_not(None), events.c.tag.is_(None)
+    return union(
+        what.where(*asked.own, of_tag, near), what.where(*asked.wide, *asked.only, of_tag, slow),
+        what.where(*asked.wide, of_place, near), what.where(*asked.wide, of_place, slow),
+    )  # fmt: skip
 
 
 def _last_known(connection: Connection, places: Sequence[tuple[str, str]], at_ns: int) -> dict[tuple[str, str], int]:

@@ -35,7 +35,7 @@ class MomentFilter:
 
 def page(connection: Connection, scope: AccessScope, asked: MomentFilter, paging: Paging) -> Page[Moment]:
     """Every tag that has a history, by name. Raises CursorError."""
-    key, query = (KEY, select(*KEY.columns)) if asked.known_ns is None else (_TOLD, _told_by(asked.known_ns))
+    key, query = (KEY, select(*KEY.columns)) if asked.known_ns is None else (_TOLD, _told_by(asked.known_ns).distinct())
     table = key.columns[0].table
     query = query.where(
         *in_scope(table, scope),
@@ -50,9 +50,11 @@ _TOLD = Key((events.c.registry, events.c.repository, events.c.tag), newest_first
 
 
 def _told_by(known_ns: int) -> Select[Any]:
-    """The tags of which anything had been told by name: what came later may have made that there never was one."""
+    """The tags of which anything had been told by name, each as often as it was: what came later may have made that
+    there never was one.
+    """
     told = (events.c.scope.is_not(None), events.c.tag.is_not(None), events.c.received_ns <= storable_ns(known_ns))
-    return select(*_TOLD.columns).where(*told).distinct()
+    return select(*_TOLD.columns).where(*told)
 
 
 def one(connection: Connection, scope: AccessScope, key: TagKey, asked: MomentFilter) -> Moment | None:
@@ -87,7 +89,7 @@ def _columns(dialect: str, place: FromClause, when: tuple[int, Known | None]) ->
     newest_first = [column.desc() for column in ORDER]
     on_tag = and_(same_tag(changes, place), IS_LINE, true() if told is None else told.written(dialect, changes))
     began = select(changes.c.id).where(on_tag, changes.c.time_ns <= at_ns).order_by(*newest_first).limit(1)
-    ended = select(func.min(changes.c.time_ns)).where(on_tag, changes.c.time_ns > at_ns)
+    ended = select(changes.c.time_ns).where(on_tag, changes.c.time_ns > at_ns).order_by(changes.c.time_ns).limit(1)
     received_ns = ALWAYS_NS if told is None else told.at_ns
     news_ns = _news_ns(place, at_ns, received_ns)
     digests = select(func.count(events.c.digest.distinct())).where(
@@ -109,8 +111,8 @@ def _news_ns(place: FromClause, at_ns: int, received_ns: int) -> ScalarSelect[An
     """The last instant by then of which anything was told of the tag by name."""
     news = events.alias("news")
     in_time = news.c.time_ns <= min(at_ns, storable_ns(received_ns + MAX_AHEAD_NS))
-    told = select(func.max(news.c.time_ns)).where(same_tag(news, place), _names_tag(news, received_ns), in_time)
-    return told.correlate(place).scalar_subquery()
+    told = select(news.c.time_ns).where(same_tag(news, place), _names_tag(news, received_ns), in_time)
+    return told.order_by(news.c.time_ns.desc()).limit(1).correlate(place).scalar_subquery()
 
 
 def _lines(connection: Connection, ids: list[str], told: Known | None) -> dict[str | None, ChangeLine]:
