@@ -75,8 +75,10 @@ PRAGMAS = {
     "cache_size": "-32000",
     "wal_autocheckpoint": "8000",
 }
-"""Acknowledged means on disk: WAL with FULL syncs the log at every commit (decision 2). The log grows to 32 MB before its
-pages go where they belong: a group of events alters hundreds of them all over a large file, many again in the next.
+"""Acknowledged means on disk: WAL with FULL syncs the log at every commit (decision 2).
+
+The log grows to 32 MB before its pages go where they belong: a group of events alters hundreds of them all over a large
+file, many again in the next.
 """
 
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import (
-    Column,
     ColumnElement,
     Connection,
     FromClause,
