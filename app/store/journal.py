@@ -57,7 +57,7 @@ ENTRY = tuple(journal.c[name] for name in Entry.__dataclass_fields__)
 _COLUMNS = tuple(Intent.__dataclass_fields__)
 _INSERT = insert(journal)
 _UNSETTLED = select(*(journal.c[name] for name in Open.__dataclass_fields__)).where(journal.c.seq.is_(None))
-_UNSETTLED = _UNSETTLED.order_by(journal.c.id)
+_UNSETTLED = _UNSETTLED.order_by(journal.c.id + 0)  # by a bare id SQLite reads the whole journal, in that order
 _OF_OPERATION = _UNSETTLED.where(journal.c.operation == bindparam("of"))
 _NUMBER = update(journal).where(journal.c.id == bindparam("row")).values(seq=bindparam("number"))
 _SETTLE = update(journal).where(journal.c.operation == bindparam("of"), journal.c.seq.is_(None))

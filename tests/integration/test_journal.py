@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from journalling import CAUSE, Place
 from sqlalchemy import Engine
+from sqlalchemy.event import listen
 
 from app.domain.digests import Digest
 from app.domain.events import Scope
@@ -15,7 +16,7 @@ from app.envelopes.distribution import dump, envelope, with_ours
 from app.registry import manifests
 from app.registry.notify import Fact, Silent
 from app.store import journal
-from app.store.engine import UnavailableError, reading, writing
+from app.store.engine import UnavailableError, make_engine, reading, writing
 from app.usecases import record
 from app.usecases.record import dump_fact, load_fact
 from app.usecases.settle_leftovers import OLD_NS, settle_leftovers
@@ -287,3 +288,14 @@ def test_our_receiver_reads_what_a_delete_took(place: Place) -> None:
     (report,) = parse("distribution", Received(envelope([with_ours(row.event, json.loads(row.extra))]))).reports
     assert (report.scope, report.tag, report.digest) == (Scope.TAG, "stable", None), "history goes by tags"
     assert (report.media_type, report.size) == (web.media_type, web.size)
+
+
+def test_what_is_open_is_found_without_reading_all_that_was_told(sqlite_url: str) -> None:
+    engine = make_engine(sqlite_url)
+    said: list[str] = []
+    listen(engine, "before_cursor_execute", lambda _, __, statement, *___: said.append(statement))
+    with reading(engine) as connection:
+        journal.unsettled(connection)
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {said[-1]}").all()
+    assert "ix_journal_open" in plan[0].detail
+    engine.dispose()
