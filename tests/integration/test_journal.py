@@ -296,6 +296,6 @@ def test_what_is_open_is_found_without_reading_all_that_was_told(sqlite_url: str
     listen(engine, "before_cursor_execute", lambda _, __, statement, *___: said.append(statement))
     with reading(engine) as connection:
         journal.unsettled(connection)
-        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {said[-1]}").all()
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {said[-1]}", (0,)).all()
     assert "ix_journal_open" in plan[0].detail
     engine.dispose()
