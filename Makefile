@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,\
 	$(shell $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 
-.PHONY: help demo up test e2e chaos check bench bench-history compose-env clean
+.PHONY: help demo up test e2e fuzz chaos check bench bench-history compose-env clean
 
 help:
 	@echo "make demo         start everything, push an image, move its tag: see what is told and done"
@@ -12,6 +12,7 @@ help:
 	@echo "make test         the tests"
 	@echo "make e2e          the end-to-end tests, with docker-registry, skopeo and chromium where present"
 	@echo "make check        lint, types, import contracts, the compose file"
+	@echo "make fuzz         ten thousand mad requests of /v2/ (TAGTRAIL_FUZZ=COUNT:SEED for others)"
 	@echo "make chaos        kill the registry and its sender at every step, 240 times (N= for fewer)"
 	@echo "make bench        the measurements of docs/bench.md"
 	@echo "make bench-history  the same of ten million events (N= for fewer): 15 GB and half an hour"
@@ -35,6 +36,9 @@ check: $(VENV)/installed-check
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+
+fuzz: $(VENV)/installed-test
+	$(BIN)/python -m pytest -q -s tests/integration/test_registry_fuzz.py $(PYTEST)
 
 chaos: $(VENV)/installed-check
 	TAGTRAIL_KILLS=$(or $(N),240) $(BIN)/python -m pytest tests/e2e/test_chaos.py $(PYTEST)

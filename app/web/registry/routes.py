@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from flask import Blueprint, Request, Response, current_app, request
+from werkzeug.routing import BaseConverter
 
 from app.bootstrap.access import TOKENS
 from app.domain.errors import InvalidDigestError, InvalidNameError
@@ -33,7 +34,8 @@ from app.web.unproven import Unproven
 
 _VERSION = {"Docker-Distribution-Api-Version": "registry/2.0"}
 _OPEN_HANDED = Manner()
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_READING = ("GET", "HEAD")
+_METHODS = (*_READING, "POST", "PUT", "PATCH", "DELETE")
 
 
 def blueprint(
@@ -59,16 +61,19 @@ def blueprint(
         return handler(Call(registry, listener_for(request), manner, visitor, route.repository, route.reference))
 
     def version() -> Response:
+        if request.method not in _READING:
+            return error_answer(errors.UNSUPPORTED, headers={"Allow": ", ".join(_READING)})
         entrance.admit(None)
         return json_answer({}, 200, {})
 
-    routes.add_url_rule("/", view_func=version, methods=["GET"])
+    routes.add_url_rule("/", view_func=version, methods=_METHODS)
     if entrance.access.service is not None:
         from app.web.registry import tokens
 
         give = partial(tokens.give, entrance.access.service, entrance, Unproven())
         routes.add_url_rule(TOKENS, "token", give, methods=["GET", "POST"])
-    routes.add_url_rule("/<path:rest>", view_func=serve, methods=_METHODS)
+    routes.record_once(lambda state: state.app.url_map.converters.update(everything=_Everything))
+    routes.add_url_rule("/<everything:rest>", view_func=serve, methods=_METHODS)
     routes.register_error_handler(RegistryError, partial(_refused, manner))
     routes.register_error_handler(UnauthorizedError, entrance.refuse)
     routes.register_error_handler(InvalidDigestError, _bad_digest)
@@ -77,6 +82,13 @@ def blueprint(
     routes.register_error_handler(500, _failed)
     routes.after_request(partial(_stamped, manner))
     return routes
+
+
+class _Everything(BaseConverter):
+    """A path that may begin with a slash, which Werkzeug's own does not match: then others would answer, in HTML."""
+
+    regex = ".*"
+    part_isolating = False
 
 
 def _handler(route: paths.Route, manner: Manner) -> "_Handler | Response":
