@@ -60,7 +60,7 @@ def add(name: str, kind: str, registries: tuple[str, ...], proof: ProofKind | No
     try:
         check_causes(settings.file, settings.origins.all(), settings.config)
     except ConfigurationError as error:
-        click.echo(f"warning, the next start will refuse this: {error}", err=True)
+        click.echo(f"warning, nothing of it is taken in, and no start will do, until this is mended: {error}", err=True)
 
 
 def _keep(settings: Settings, name: str, text: str) -> str:

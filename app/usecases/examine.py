@@ -89,10 +89,10 @@ _ADVICE = {
     401: "the receiver has another secret for it: restart it if the secret was changed, or run this command with the "
     "environment and the configuration that the receiver was started with",
     404: "the receiver doesn't know it: run this command with the --data and --config that the receiver was started "
-    "with, or restart the receiver after a change of tagtrail.yml",
+    "with; it follows a change of tagtrail.yml within some seconds",
     421: "the receiver doesn't know the host by which it is reached: list it under web: hosts:",
     429: "too many proofs failed from this address: try again in a minute",
-    503: "the receiver's database is away: see its log",
+    503: "the receiver's database is away, or rules don't let it use this origin: see its log",
 }
 
 

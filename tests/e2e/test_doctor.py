@@ -27,6 +27,7 @@ rules:
     when: {{change: [created, moved, removed, restored]}}
     deploy: [web]
     insecure: a test
+    confirm: false
   - name: pulls
     when: {{change: [pulled]}}
     alert: [pulls]
@@ -109,10 +110,12 @@ def _leaves_only_events(system: System) -> None:
 
 def test_a_receiver_that_is_not_there_is_told(tmp_path: Path) -> None:
     with running(tmp_path, "origins: {late: {kind: distribution, insecure: a test}}") as system:
+        followed = system.config
+        system.config = tmp_path / "another.yml"
         system.config.write_text("origins: {later: {kind: distribution, insecure: a test}}")
         status, told = doctor(system, "later")
         assert (status, failed(told)["step"]) == (1, "accept")
-        assert "restart the receiver" in failed(told)["advice"]
+        assert "the --data and --config" in failed(told)["advice"]
         text = subprocess.run(
             [*TAGTRAIL, "origin", "doctor", "later", "--data", str(system.data), "--config", str(system.config)],
             capture_output=True, text=True, timeout=60, env=system.environment,
@@ -120,6 +123,8 @@ def test_a_receiver_that_is_not_there_is_told(tmp_path: Path) -> None:
         assert text.returncode == 1
         assert "not ok    accept   HTTP 404" in text.stdout
         assert f"url: {system.url}/hooks/later" in text.stdout
+        followed.write_text(system.config.read_text())
+        wait_until("the receiver follows", lambda: doctor(system, "later")[0] == 0)
         system.stop()
         wait_until("the end", lambda: not system.answers())
         status, told = doctor(system, "later")
