@@ -120,6 +120,11 @@ class _Opened:
 def _opened(context: Context, alone: Path | None) -> _Opened:
     if alone is not None:
         settings = load_alone({**os.environ, CONFIG: str(alone), INSECURE: "nothing is served"}).settings
+        if not (settings.data / "locks").is_dir():
+            raise click.ClickException(
+                f"{settings.data} is not the --data of a registry that is served: who writes to it could not be waited "
+                "for; name the --data of its `tagtrail registry serve`"
+            )
         prepare_journal(settings)
         return _Opened(*_recorded(settings), lambda _: None)  # there is no log of actions, only the journal
     with asking(context):
@@ -140,7 +145,7 @@ def _recorded(settings: Settings) -> tuple[Registry, Listener]:
 
 def _require(stored: Registry, named: Reference) -> None:
     if named.tag is None and named.digest is None:
-        stored.tags(named.repository, "", 0)
+        stored.tags(named.repository, "", 1)
     else:
         stored.manifest(named.repository, named.digest or named.tag or "")
 

@@ -44,5 +44,5 @@ def _told(context: Context, change_id: str | None) -> Sequence[Told]:
     with asking(context) as connection:
         found = tell(connection, [change_id], 0)
     if not found:
-        raise NothingKnownError(f"no change {change_id!r}; `tagtrail history --format json` tells their ids")
+        raise NothingKnownError(f"no change {change_id!r}; `tagtrail history --json` tells their ids")
     return [replace(found[0].told, rule="sample")]

@@ -68,9 +68,8 @@ def _notice(fan: Fan, asked: Approval, one: NewDelivery, told: Link, seal: str) 
     name = f"{told.registry}/{told.repository}{tag}"
     deadline = rfc3339(asked.deadline_ns, 0)
     text = (
-        f"May {asked.digest} of {name} go to {one.destination}? "
-        f"Whoever has this link may approve or reject it, once, until {deadline}; "
-        f"so does tagtrail approve {one.id}"
+        f"May {asked.digest[:19]} go to {one.destination}? tagtrail approve {one.id} lets it; "
+        f"whoever has this link may approve or reject it, once, until {deadline}"
     )
     return Notice("approval.asked", name, text, asked.asked_ns, f"{fan.base_url}/approve/{seal}")
 
