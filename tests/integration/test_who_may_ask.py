@@ -75,8 +75,9 @@ DECISIONS: Mapping[tuple[str, str], Route] = {
     ("POST", "/hooks/<origin>/<secret>"): Route("/hooks/prod/x", None, status=404),
     ("POST", "/hooks/<origin>/<secret>/"): Route("/hooks/prod/x/", None, status=404),
     ("GET", "/v2/"): Route("/v2/", None),
+    **{(method, "/v2/"): Route("/v2/", None, status=405) for method in ("POST", "PUT", "PATCH", "DELETE")},
     **{
-        (method, "/v2/<path:rest>"): Route("/v2/shop/web/manifests/stable", None, status=status)
+        (method, "/v2/<everything:rest>"): Route("/v2/shop/web/manifests/stable", None, status=status)
         for method, status in (("GET", 404), ("POST", 405), ("PUT", 400), ("PATCH", 405), ("DELETE", 404))
     },
     ("GET", "/api/v1/events"): Route("/api/v1/events"),
