@@ -87,8 +87,8 @@ class Manifests:
                 raise RegistryError(MANIFEST_UNKNOWN, str(digest))
             self.remove(repository, digest, self._tags.pointing_at(repository, digest), listener)
 
-    def remove(self, repository: str, digest: Digest, tags: Sequence[str], listener: Listener) -> int:
-        """With the `tags` that point to it; its size in bytes. For who holds the repository's lock."""
+    def remove(self, repository: str, digest: Digest, tags: Sequence[str], listener: Listener) -> None:
+        """With the `tags` that point to it. For who holds the repository's lock."""
         manifest = self._last_seen(repository, digest)
         found = manifest.descriptor
         facts = [Fact("delete", "manifest", repository, found, tags=tuple(tags))]
@@ -98,7 +98,6 @@ class Manifests:
             self._forget_subject(repository, manifest)
             for tag in tags:
                 self._tags.remove(repository, tag)
-        return len(manifest.body)
 
     def untag(self, repository: str, tag: str, listener: Listener) -> None:
         """MANIFEST_UNKNOWN if there is no such tag. The manifest stays."""
