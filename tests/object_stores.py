@@ -70,11 +70,13 @@ class Seaweed:
                 _end(process)
 
     def _wait_for_the_bucket(self) -> None:
+        """With content, which only a volume can hold: they are known later than the bucket is."""
         driver = make_driver("s3", self.parameters())
         deadline = time.monotonic() + 20
         while True:
             try:
-                driver.put_content("/up", b"")
+                driver.put_content("/up", b"up")
+                driver.get_content("/up")
                 return driver.delete("/up")
             except StorageError:
                 if time.monotonic() > deadline:

@@ -62,6 +62,14 @@ def wait_for_size(host: str, location: str, size: int) -> None:
         time.sleep(0.05)
 
 
+def wait_until_unlocked(host: str, location: str) -> None:
+    """Asked with empty bodies: who sends a long one, and is refused before its end, may find the connection gone."""
+    deadline = time.monotonic() + 10
+    while call(host, "PATCH", location, b"").status == 416:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def test_a_chunked_stream_and_a_download(host: str) -> None:
     location = start(host)
     answer = call(host, "PATCH", location, pieces(CONTENT))
@@ -83,12 +91,9 @@ def test_an_upload_that_is_cut_off_goes_on_where_it_ended(host: str, framing: st
     time.sleep(0.2)
     connection.close()
     wait_for_size(host, location, len(half))
+    wait_until_unlocked(host, location)
     rest = {"Content_Range": f"{len(half)}-{len(CONTENT) - 1}"}
-    deadline = time.monotonic() + 10
-    while (answer := call(host, "PATCH", location, CONTENT[len(half) :], **rest)).status == 416:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    assert answer.status == 202
+    assert call(host, "PATCH", location, CONTENT[len(half) :], **rest).status == 202
     assert call(host, "PUT", f"{location}?digest={DIGEST}").status == 201
 
 
