@@ -37,7 +37,7 @@ def byte_range(text: str | None, size: int) -> Span | None:
     """Which part of `size` bytes a Range header asks for (RFC 9110 §14.2).
 
     None means all: no header, one in another unit, several ranges, or nonsense. BlobRangeError if it is
-    behind the end.
+    behind the end, or ends before it begins: such a one may be passed over or refused, and clients want the second.
     """
     found = _SPAN.fullmatch(text.replace(" ", "")) if text else None
     if not found or found[0] == "bytes=-":
@@ -47,8 +47,6 @@ def byte_range(text: str | None, size: int) -> Span | None:
         span = Span(max(size - int(last), 0), size)
     else:
         span = Span(int(first), min(int(last) + 1, size) if last else size)
-        if last and int(last) < int(first):
-            return None
     if span.start >= span.stop:
         raise BlobRangeError(size)
     return span
