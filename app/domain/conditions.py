@@ -27,6 +27,8 @@ FUNCTIONS = frozenset({
     "size", "startsWith", "endsWith", "contains", "matches", "int", "uint", "double", "string", "timestamp", "duration",
     "getFullYear", "getMonth", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getHours", "getMinutes", "getSeconds",
 })  # fmt: skip
+VARYING = frozenset({"before", "after", "time"})
+"""Those of which hardly two changes say the same."""
 MOST_OF_A_CONDITION = 1000
 """Characters."""
 _MACRO = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*([A-Za-z_]\w*)\s*,")

@@ -1,8 +1,7 @@
 """What may follow what was sent: nobody wants a step back unasked (keel #817)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from app.domain.rules import Rule, order_of, refusal
 from app.domain.settling import Group
@@ -23,15 +22,16 @@ def in_order(groups: Sequence[Group], rules: Rules, sent: Sequence[str]) -> list
 
     `sent` are tags, the newest first. Of several the newest in its rule's order goes, and the others are a step back.
     """
-    allowed, found = list(sent), {}
-    for at in _newest_first(groups, rules):
-        group, rule = groups[at], rules(groups[at].members[0].rule)
-        tag = _newest_tag(group, rule)
-        why = None if rule is None or rule.allow_downgrade or group.superseded else _refusal(rule, tag, allowed)
-        found[at] = replace(group, superseded=f"{REFUSED}{why}") if why else group
-        if tag is not None and not found[at].superseded:
+    allowed, found = list(sent), list(groups)
+    for at, rule, tag in _newest_first(groups, rules):
+        if found[at].superseded:
+            continue
+        why = None if rule.allow_downgrade else _refusal(rule, tag, allowed)
+        if why:
+            found[at] = replace(found[at], superseded=f"{REFUSED}{why}")
+        else:
             allowed.insert(0, tag)
-    return [found[at] for at in range(len(groups))]
+    return found
 
 
 def overtaken(rule: Rule, tags: Sequence[str], later: Sequence[str]) -> str | None:
@@ -40,20 +40,20 @@ def overtaken(rule: Rule, tags: Sequence[str], later: Sequence[str]) -> str | No
     return why and f"{REFUSED}{why}"
 
 
-def _newest_first(groups: Sequence[Group], rules: Rules) -> list[int]:
-    """Positions: those whose tags have an order, the newest first, then the others."""
-    places = [(at, rules(group.members[0].rule), group) for at, group in enumerate(groups)]
-    keys = {at: order_of(rule.when, _newest_tag(group, rule)) for at, rule, group in places if rule}
-    ordered = [at for at in keys if keys[at] is not None]
-    return _sorted(ordered, keys) + [at for at in range(len(groups)) if at not in ordered]
+def _newest_first(groups: Sequence[Group], rules: Rules) -> list[tuple[int, Rule, str]]:
+    """Positions of those whose tags have an order, with rule and newest tag, the newest first.
 
-
-def _sorted(positions: list[int], keys: Mapping[int, Any]) -> list[int]:
-    """By key, the greatest first. Groups of rules with different orders keep their places."""
+    Groups of rules with different orders keep their places.
+    """
+    found = [
+        (at, rule, tag)
+        for at, group in enumerate(groups)
+        if (rule := rules(group.members[0].rule)) and (tag := _newest_tag(group, rule)) is not None
+    ]
     try:
-        return sorted(positions, key=lambda at: keys[at], reverse=True)
+        return sorted(found, key=lambda place: order_of(place[1].when, place[2]), reverse=True)
     except (TypeError, ValueError):
-        return positions
+        return found
 
 
 def _newest_tag(group: Group, rule: Rule | None) -> str | None:
@@ -68,5 +68,7 @@ def newest(rule: Rule, tags: Sequence[str]) -> str | None:
 
 def _refusal(rule: Rule, tag: str | None, sent: Sequence[str]) -> str | None:
     """Measured by the last tag that was sent and has an order."""
+    if tag is None:
+        return None
     last = next((one for one in sent if order_of(rule.when, one) is not None), None)
     return refusal(rule.when, tag, last)

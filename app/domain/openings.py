@@ -1,6 +1,6 @@
 """When a rule may act: weekly windows in a time zone, through changes of its clocks."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -32,8 +32,10 @@ class Opening:
                 yield _moment(day, self.from_minute, here), _moment(day, length, here)
 
 
-def opens_at(windows: Iterable[Opening], now_ns: int) -> int:
+def opens_at(windows: Sequence[Opening], now_ns: int) -> int:
     """`now_ns` where one of `windows` is open, or there are none; else when the next one opens."""
+    if not windows:
+        return now_ns
     now = datetime.fromtimestamp(now_ns // SECOND_NS, UTC)
     begins = []
     for begin, end in (span for one in windows for span in one.spans(now)):

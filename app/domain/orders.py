@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import total_ordering
+from functools import lru_cache, total_ordering
 from typing import Any, Literal, assert_never
 
 from semver import Version
@@ -75,7 +75,20 @@ def place_of(clause: TagClause | None, tag: str) -> Any:
     return _sorted_key(clause, tag) if isinstance(clause, Sorted) else version_of(tag)
 
 
-def within(clause: Semver, new: Version, old: Version) -> bool:
+@lru_cache(maxsize=16_384)
+def step_refused(clause: TagClause | None, new_tag: str, old_tag: str) -> str | None:
+    """Why one tag may not follow another; None if it may, as any may that has no place."""
+    new, old = place_of(clause, new_tag), place_of(clause, old_tag)
+    if new is None or old is None:
+        return None
+    if new < old:
+        return f"downgrade from {old_tag}"
+    if isinstance(clause, Semver) and not _within(clause, new, old):
+        return f"not a {clause.level} move from {old_tag}"
+    return None
+
+
+def _within(clause: Semver, new: Version, old: Version) -> bool:
     """Whether the step from one version to another is no larger than the clause lets through."""
     fixed = {"major": 0, "minor": 1, "patch": 2}[clause.level]
     return new.to_tuple()[:fixed] == old.to_tuple()[:fixed]
@@ -89,6 +102,7 @@ def _part(clause: Sorted) -> str:
     return f"{what} in {clause.extract}" if clause.extract else what
 
 
+@lru_cache(maxsize=16_384)
 def _sorted_key(clause: Sorted, tag: str) -> Any:
     text = _extracted(clause.extract, tag)
     if text is None or (clause.by == "numerical" and not _NUMBER.fullmatch(text)):

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.domain.conditions import Condition
+from app.domain.conditions import VARYING, Condition
 from app.domain.openings import Opening
-from app.domain.orders import Semver, TagClause, place_of, tag_mismatch, within
+from app.domain.orders import TagClause, place_of, step_refused, tag_mismatch
 from app.domain.patterns import Pattern, matches, named_groups
 from app.domain.told import Told
 
@@ -91,6 +91,20 @@ def differs(when: When, told: Told) -> str | None:
     )
 
 
+def facts(told: Told) -> tuple[object, ...]:
+    """All that clauses look at, but for VARYING ones: changes that have these in common match the same rules."""
+    return (
+        told.registry, told.repository, told.tag, told.origin, told.kind, told.provenance, told.actor, told.action,
+        told.media_type, told.platforms,
+    )  # fmt: skip
+
+
+def varies(when: When) -> bool:
+    """Whether it asks for more than `facts`."""
+    own = when.condition is not None and not VARYING.isdisjoint(when.condition.names)
+    return own or any(map(varies, (*when.every, *when.some, *when.none)))
+
+
 def first_of_each(matching: Iterable[Rule]) -> dict[str, Rule]:
     """By destination, the first of the rules that name it: each is told once."""
     found: dict[str, Rule] = {}
@@ -110,14 +124,7 @@ def refusal(when: When, tag: str | None, current_tag: str | None) -> str | None:
 
     `current_tag` is the last that was sent of those that have one.
     """
-    new, old = order_of(when, tag), order_of(when, current_tag)
-    if new is None or old is None:
-        return None
-    if new < old:
-        return f"downgrade from {current_tag}"
-    if isinstance(when.tag, Semver) and not within(when.tag, new, old):
-        return f"not a {when.tag.level} move from {current_tag}"
-    return None
+    return None if tag is None or current_tag is None else step_refused(when.tag, tag, current_tag)
 
 
 def groups_of(when: When, told: Told) -> Mapping[str, str]:

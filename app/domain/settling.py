@@ -64,10 +64,12 @@ def alerts(members: Sequence[Member]) -> list[Group]:
     return [Group(tuple(members[start : start + MOST_IN_A_MESSAGE])) for start in starts]
 
 
-def _with_parts(groups: Sequence[Group], indexes: Indexes) -> list[Group]:
+def _with_parts(groups: list[Group], indexes: Indexes) -> list[Group]:
     """Groups whose digest is in the index of another one become its parts."""
     by_digest = {group.members[0].told.after: group for group in groups}
     owners = {part: digest for digest in by_digest for part in indexes.get(digest, ()) if part != digest}
+    if not owners:
+        return groups
     parts: dict[str, list[Member]] = {}
     for digest, group in by_digest.items():
         if (outermost := _outermost(digest, owners)) != digest:

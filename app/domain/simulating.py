@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.domain.deliveries import is_deploy
-from app.domain.downgrades import REFUSED, have_order, in_order
+from app.domain.downgrades import REFUSED, in_order
 from app.domain.fan_out import MOVED_ON, PENDING
+from app.domain.matching import Matching
 from app.domain.openings import opens_at
-from app.domain.rules import Rule, differs, first_of_each, misplaced
+from app.domain.rules import Rule, first_of_each
 from app.domain.settling import Group, Indexes, Member, Settle, alerts, deploys
 from app.domain.told import Told
 
@@ -21,6 +22,7 @@ MOST_EXAMPLES = 3
 """Messages that are shown of each rule and destination."""
 MOST_SENT = 100
 """Tags that are remembered of a destination and a repository, as many as deliveries are looked at."""
+_NO_WINDOW = Settle()
 _Tag = tuple[str, str, str | None]
 _Place = tuple[str, str, str]
 
@@ -74,21 +76,22 @@ class Simulation:
     unmatched: int = 0
     matched: dict[str, int] = field(default_factory=dict)
     sent: dict[tuple[str, str], Sent] = field(default_factory=dict)
-    _placed: dict[tuple[_Tag, str], tuple[Rule, ...]] = field(default_factory=dict)
     _present: dict[_Tag, str] = field(default_factory=dict)
     _windows: dict[_Place, _Window] = field(default_factory=dict)
     _closing: list[tuple[int, _Place]] = field(default_factory=list)
     _sent: dict[_Place, deque[str]] = field(default_factory=dict)
     _by_name: dict[str, Rule] = field(init=False)
+    _matching: Matching = field(init=False)
 
     def __post_init__(self) -> None:
+        self._matching = Matching(self.rules)
         self._by_name = {rule.name: rule for rule in self.rules}
 
     def take(self, told: Told) -> None:
         self._close_until(told.time_ns)
         self.changes += 1
         self._present[_tag(told)] = told.change_id
-        matching = [rule for rule in self._candidates(told) if differs(rule.when, told) is None]
+        matching = self._matching.of(told)
         self.unmatched += not matching
         for rule in matching:
             self.matched[rule.name] = self.matched.get(rule.name, 0) + 1
@@ -99,15 +102,8 @@ class Simulation:
         """Nothing more comes: every window closes."""
         self._close_until(None)
 
-    def _candidates(self, told: Told) -> tuple[Rule, ...]:
-        """The rules whose place holds: that is asked once for each place, not for each change."""
-        key = (_tag(told), told.origin)
-        if key not in self._placed:
-            self._placed[key] = tuple(rule for rule in self.rules if misplaced(rule.when, told) is None)
-        return self._placed[key]
-
     def _send_on(self, destination: str, member: Member) -> None:
-        told, settle = member.told, self.settle.get(destination, Settle())
+        told, settle = member.told, self.settle.get(destination, _NO_WINDOW)
         self._of(member.rule, destination).changes += 1
         deploy = is_deploy(destination)
         place = (destination, told.registry, told.repository) if deploy else (destination, "", "")
@@ -117,17 +113,19 @@ class Simulation:
         window = self._windows.get(place)
         if window is None:
             window = self._windows[place] = _Window(told.time_ns, 0, [])
+            heapq.heappush(self._closing, (told.time_ns + min(settle.after_ns, settle.most_ns), place))
         window.members.append(member)
         window.closes_ns = min(told.time_ns + settle.after_ns, window.opened_ns + settle.most_ns)
-        heapq.heappush(self._closing, (window.closes_ns, place))
 
     def _close_until(self, now_ns: int | None) -> None:
         while self._closing and (now_ns is None or self._closing[0][0] <= now_ns):
-            closes_ns, place = heapq.heappop(self._closing)
-            window = self._windows.get(place)
-            if window is not None and window.closes_ns == closes_ns:
-                del self._windows[place]
-                self._write(place, [self._as_it_is_now(one) for one in window.members], closes_ns)
+            looked_ns, place = heapq.heappop(self._closing)
+            window = self._windows[place]
+            if window.closes_ns > looked_ns:
+                heapq.heappush(self._closing, (window.closes_ns, place))
+                continue
+            del self._windows[place]
+            self._write(place, [self._as_it_is_now(one) for one in window.members], window.closes_ns)
 
     def _as_it_is_now(self, member: Member) -> Member:
         told = member.told
@@ -142,11 +140,8 @@ class Simulation:
 
     def _deploys(self, place: _Place, members: Sequence[Member]) -> list[Group]:
         """Those that go are remembered, for what may follow them."""
-        groups, rules = deploys(members, self.indexes), self._by_name.get
-        if not have_order(groups, rules):
-            return groups
         sent = self._sent.setdefault(place, deque(maxlen=MOST_SENT))
-        found = in_order(groups, rules, list(sent))
+        found = in_order(deploys(members, self.indexes), self._by_name.get, sent)
         going = (one.told.tag for group in found if not group.superseded for one in group.members)
         sent.extendleft(tag for tag in going if tag is not None)
         return found

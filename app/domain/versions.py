@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import eq, ge, gt, le, lt
 
@@ -48,7 +48,7 @@ class Range:
     """`text` as it was written, and what it says: one of the alternatives holds, with all of its bounds."""
 
     text: str
-    alternatives: tuple[tuple[Bound, ...], ...]
+    alternatives: tuple[tuple[Bound, ...], ...] = field(hash=False)
 
     @classmethod
     def parse(cls, text: str) -> "Range":

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tellings import AFTER, BEFORE, told
 
 from app.domain.openings import Opening
-from app.domain.orders import Semver
+from app.domain.orders import Semver, Sorted
 from app.domain.rules import Rule, When, mismatch
 from app.domain.settling import Settle
 from app.domain.simulating import Sent, Simulation
@@ -83,6 +83,13 @@ def test_a_downgrade_is_refused_and_a_larger_step_than_the_level() -> None:
 def test_of_versions_that_come_together_the_newest_goes() -> None:
     together = [change(second, tag=tag, after=tag) for second, tag in enumerate(["2.0.0", "1.9.0", "main"])]
     assert sent(simulated(together, [rule()])) == (2, 0, 0, 1)
+
+
+def test_what_was_sent_is_what_any_rule_sent_as_in_the_database() -> None:
+    """A tag without a place in one rule's order has one in the other's."""
+    rules = [rule("builds", tag="build-*"), rule(tag=Sorted("alphabetical"))]
+    pushes = [change(0, tag="build-7", after=BEFORE), change(10, tag="a", after=AFTER)]
+    assert sent(simulated(pushes, rules)) == (0, 0, 0, 1)
 
 
 def test_what_a_rule_holds_is_counted_apart() -> None:
