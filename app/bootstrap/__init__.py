@@ -18,7 +18,7 @@ from app.bootstrap.acting import (
     make_sinks,
     make_triggers,
 )
-from app.bootstrap.addresses import url_of
+from app.bootstrap.addresses import told_at, url_of
 from app.bootstrap.registry import (
     INSTANCE,
     Served,
@@ -118,7 +118,8 @@ def make_export(settings: Settings) -> "Export | None":
     from app.settings.keys import signing_key
     from app.usecases.checkpoint import Export
 
-    url = url_of(section.url, f"{settings.config}: audit.checkpoints.url") if section.url else None
+    with told_at(settings, "audit", "checkpoints", "url"):
+        url = url_of(section.url) if section.url else None
     return Export(signing_key(settings), section.every, settings.checkpoint_file, url)
 
 
@@ -152,23 +153,21 @@ def sections_to_ask(settings: Settings) -> Mapping[str, "AskedRegistry"]:
 
 def make_remote(settings: Settings, door: "Door", name: str, section: "AskedRegistry") -> "RemoteRegistry":
     """One of them. Raises ConfigurationError."""
-    from app.outbound import Door, InvalidUrlError, Url
+    from app.outbound import Url
     from app.remote.access import Trust
     from app.remote.client import RemoteRegistry
+    from app.sinks.doors import trusting
 
     url, realms = _BUILT_IN.get(name, (name, ()))
-    try:
+    with told_at(settings, "registries", name):
         listed = frozenset(Url.parse(realm).origin for realm in (*realms, *section.token_realms))
         trust = Trust(_credentials(settings, name, section), listed)
-        own_door = Door(settings.folder / section.tls.ca) if section.tls else door
+        own_door = trusting(settings.folder / section.tls.ca) if section.tls else door
         return RemoteRegistry(own_door, section.url or url, trust)
-    except (InvalidUrlError, ValueError, OSError) as error:
-        reason = (isinstance(error, OSError) and error.strerror) or error
-        raise ConfigurationError(f"{settings.config}: registries.{name}: {reason}") from None
 
 
 def _credentials(settings: Settings, name: str, section: "AskedRegistry") -> "Credentials":
-    """Raises ValueError for a password that can't be found."""
+    """Raises ConfigurationError for a password that can't be found."""
     from app.remote.credentials import Login, from_docker, nobody
     from app.settings.references import resolve
 
@@ -176,7 +175,10 @@ def _credentials(settings: Settings, name: str, section: "AskedRegistry") -> "Cr
         return nobody
     if section.credentials == "docker-config":
         return lambda: from_docker(settings.docker_config, name)
-    login = Login(section.credentials.username, resolve(section.credentials.password, settings.folder))
+    try:
+        login = Login(section.credentials.username, resolve(section.credentials.password, settings.folder))
+    except ValueError as error:
+        raise ConfigurationError(str(error), ("credentials", "password")) from None
     return lambda: login
 
 

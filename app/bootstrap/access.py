@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from app.bootstrap.addresses import told_at
 from app.registry.access.gates import ByPassword, Gate, Open
 from app.settings import ConfigurationError, Settings
 from app.settings.access import AuthSection, HtpasswdSection, ServiceSection, TokenSection
@@ -31,9 +32,11 @@ def make_access(settings: Settings) -> Access:
     """Raises ConfigurationError for files that are not there, or not what they should be."""
     match settings.registry.auth:
         case AuthSection(htpasswd=HtpasswdSection() as section):
-            return Access(_by_password(section))
+            with told_at(settings, "registry", "auth", "htpasswd"):
+                return Access(ByPassword(section.realm, _users("path", section.path).knows))
         case AuthSection(token=TokenSection() as section):
-            return Access(_by_token(section))
+            with told_at(settings, "registry", "auth", "token"):
+                return Access(_by_token(section))
         case AuthSection(service=ServiceSection() as section):
             return _by_own_token(settings, section)
     return Access(Open())
@@ -43,20 +46,17 @@ def check_access(settings: Settings) -> None:
     """Raise what `make_access` would, and make no key."""
     auth = settings.registry.auth
     if auth is not None and auth.service is not None:
-        _users(auth.service.htpasswd, "auth.service.htpasswd")
+        with told_at(settings, "registry", "auth", "service"):
+            _users("htpasswd", auth.service.htpasswd)
     else:
         make_access(settings)
 
 
-def _by_password(section: HtpasswdSection) -> Gate:
-    return ByPassword(section.realm, _users(section.path, "auth.htpasswd.path").knows)
-
-
-def _users(path: Path, where: str) -> "Htpasswd":
+def _users(key: str, path: Path) -> "Htpasswd":
     from app.registry.access.htpasswd import Htpasswd
 
     if not path.is_file():
-        raise ConfigurationError(f"{where}: {path} is not there; make it with: htpasswd -B -c {path} USER")
+        raise ConfigurationError(f"{path} is not there; make it with: htpasswd -B -c {path} USER", (key,))
     return Htpasswd(path)
 
 
@@ -64,23 +64,23 @@ def _by_token(section: TokenSection) -> Gate:
     from app.registry.access.keys import TrustedKeys
     from app.registry.access.tokens import ByToken, Trust
 
-    bundle = _read(section.rootcertbundle, Path.read_bytes, "auth.token.rootcertbundle")
-    key_set = _read(section.jwks, Path.read_text, "auth.token.jwks")
+    bundle = _read("rootcertbundle", section.rootcertbundle, Path.read_bytes)
+    key_set = _read("jwks", section.jwks, Path.read_text)
     try:
         keys = TrustedKeys.read(bundle, key_set)
     except ValueError as error:
-        raise ConfigurationError(f"auth.token: {error}") from None
+        raise ConfigurationError(str(error)) from None
     algorithms = frozenset(section.signingalgorithms) or None
     realm = section.autoredirectpath if section.autoredirect else section.realm or ""
     return ByToken(realm, Trust(section.issuer, section.service, keys, algorithms))
 
 
-def _read(path: Path | None, read: Callable[[Path], T], where: str) -> T | None:
+def _read(key: str, path: Path | None, read: Callable[[Path], T]) -> T | None:
     try:
         return None if path is None else read(path)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise ConfigurationError(f"{where}: {path} can't be read: {reason}") from None
+        raise ConfigurationError(f"{path} can't be read: {reason}", (key,)) from None
 
 
 def _by_own_token(settings: Settings, section: ServiceSection) -> Access:
@@ -89,7 +89,8 @@ def _by_own_token(settings: Settings, section: ServiceSection) -> Access:
     from app.settings.keys import token_key
 
     grants = [Grant(None if one.anonymous else one.users, one.repositories, one.actions) for one in section.grants]
-    users = _users(section.htpasswd, "auth.service.htpasswd")
+    with told_at(settings, "registry", "auth", "service"):
+        users = _users("htpasswd", section.htpasswd)
     try:
         service = TokenService.of(token_key(settings), users, grants)
     except ValueError as error:

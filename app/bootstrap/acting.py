@@ -1,14 +1,12 @@
 """What acts on changes: the sinks, the rules that lead to them, the lanes that go out."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from app.bootstrap.addresses import url_of
+from app.bootstrap.addresses import told_at, url_of
 from app.domain.deliveries import in_flight
-from app.domain.errors import TagtrailError
 from app.domain.settling import Settle
-from app.settings import ConfigurationError, Settings
+from app.settings import Settings
 from app.settings.causes import UNPROVEN
 
 if TYPE_CHECKING:
@@ -35,29 +33,22 @@ def make_triggers(settings: Settings, door: "Door") -> Mapping[str, "Trigger"]:
 
     triggers = {}
     for name, section in settings.file.triggers.items():
-        with _told_as(settings, f"triggers.{name}"):
+        with told_at(settings, "triggers", name):
             triggers[f"trigger:{name}"] = kinds.trigger(section, door)
     return triggers
 
 
 def make_channels(settings: Settings, door: "Door") -> Mapping[str, "Channel"]:
     """Those that people read, as `channel:NAME`. Raises ConfigurationError."""
+    return {f"channel:{name}": make_channel(settings, door, name) for name in settings.file.channels}
+
+
+def make_channel(settings: Settings, door: "Door", name: str) -> "Channel":
+    """One of them. Raises ConfigurationError."""
     from app.sinks import kinds
 
-    channels = {}
-    for name, section in settings.file.channels.items():
-        with _told_as(settings, f"channels.{name}"):
-            channels[f"channel:{name}"] = kinds.channel(section, door)
-    return channels
-
-
-@contextmanager
-def _told_as(settings: Settings, where: str) -> Iterator[None]:
-    """Any error of ours as one of the configuration, at `where` in its file."""
-    try:
-        yield
-    except TagtrailError as error:
-        raise ConfigurationError(f"{settings.config}: {where}: {error}") from None
+    with told_at(settings, "channels", name):
+        return kinds.channel(settings.file.channels[name], door)
 
 
 def make_fan(settings: Settings, sinks: Mapping[str, "Sink"]) -> "Fan":
@@ -118,11 +109,10 @@ def _receiver(settings: Settings, endpoint: "Endpoint") -> "Receiver":
     from app.domain.signatures import SigningSecret
     from app.usecases.notify import Receiver
 
-    where = f"registry.notifications.endpoints: {endpoint.name}"
-    with _told_as(settings, where):
+    with told_at(settings, "registry", "notifications", "endpoints", *_position(settings, endpoint)):
         return Receiver(
             name=endpoint.name,
-            url=url_of(endpoint.url, where),
+            url=url_of(endpoint.url),
             headers=tuple(
                 (name, value.get_secret_value()) for name, values in endpoint.headers.items() for value in values
             ),
@@ -138,12 +128,18 @@ def _receiver(settings: Settings, endpoint: "Endpoint") -> "Receiver":
         )
 
 
+def _position(settings: Settings, endpoint: "Endpoint") -> tuple[int, ...]:
+    """In the configured list; nothing for the one that is there unless others are."""
+    configured = settings.registry.notifications.endpoints or ()
+    return tuple(at for at, one in enumerate(configured) if one.name == endpoint.name)[:1]
+
+
 def _tls(section: "EndpointTls") -> "Tls | None":
     from app.outbound import Tls
-    from app.sinks.doors import pem
+    from app.sinks.doors import pems
 
-    files = (section.ca, section.certificate, section.key)
-    return Tls(*(pem(path) if path else None for path in files)) if any(files) else None
+    files = pems(section)
+    return Tls(*files) if any(files) else None
 
 
 def make_notify_doors(receivers: Mapping[str, "Receiver"], shared: "Door") -> Mapping[str, "Door"]:
@@ -161,7 +157,7 @@ def make_forwards(settings: Settings) -> Mapping[str, "Forward"]:
 
     forwards = {}
     for name, section in settings.file.forward.items():
-        with _told_as(settings, f"forward.{name}"):
+        with told_at(settings, "forward", name):
             forwards[name] = Forward(
                 name=name,
                 url=Url.parse(section.url.get_secret_value()),

@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from app.bootstrap.addresses import told_at
 from app.queue.jobs import Bell, Lane
 from app.settings import Settings
 from app.store.engine import Engine, alone, make_engine
@@ -44,6 +45,18 @@ def make_storage(settings: Settings) -> tuple["StorageDriver", "Locks"]:
     if storage.azure:
         return make_driver("azure", storage.azure.parameters(), redirects), locks
     return make_driver("filesystem", {"rootdirectory": str(settings.registry_root)}), locks
+
+
+def check_storage(settings: Settings) -> None:
+    """Raises ConfigurationError where the driver needs more than is installed. Asks no storage."""
+    from app.registry.storage.factory import check_client
+
+    storage = settings.registry.storage
+    named = {"s3": storage.s3, "s3aws": storage.s3aws, "azure": storage.azure}
+    for key, section in named.items():
+        if section is not None:
+            with told_at(settings, "registry", "storage", key):
+                check_client(key.removesuffix("aws"))
 
 
 def make_registry(settings: Settings, observe: "Observe | None" = None) -> tuple["Registry", "Locks"]:

@@ -1,12 +1,14 @@
 """`tagtrail rules`: what leads where, and why."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import yaml
 
-from app.bootstrap import make_export, make_forwards, make_receivers, make_remotes, make_settle, make_sinks
+from app.bootstrap import make_settle
+from app.bootstrap.checking import check_all
 from app.cli.asking import MOMENT, NothingKnownError, Output, asking
 from app.cli.context import Context, pass_context
 from app.cli.history import named_registry
@@ -17,8 +19,8 @@ from app.domain.names import Reference
 from app.domain.rules import Rule
 from app.domain.simulating import Sent
 from app.domain.times import SECOND_NS
-from app.outbound import Door
 from app.settings import load
+from app.settings.rules import RuleSection
 from app.settings.sections import File
 from app.settings.yamlfile import read
 from app.store import rule_texts, tags
@@ -38,15 +40,34 @@ def rules() -> None:
 def check() -> None:
     """Read the configuration as a start would, and say what each rule does."""
     settings = load()
-    with Door() as door:
-        make_sinks(settings, door)
-        make_remotes(settings, door)
-    make_receivers(settings)
-    make_forwards(settings)
-    make_export(settings)
-    for rule in settings.rules:
-        click.echo(f"{rule.name} ({rule.version}): {about(rule)} -> {', '.join(rule.destinations) or 'nothing'}")
+    check_all(settings)
+    for section, rule in zip(settings.file.rules, settings.rules, strict=True):
+        what = f"{rule.name} ({rule.version}): {about(rule)} -> {', '.join(rule.destinations) or 'nothing'}"
+        click.echo("; ".join([what, *conditions(section, rule)]))
+    if alarm := settings.protected:
+        tags = "releases" if alarm.tags is None else ", ".join(alarm.tags) or "no tag"
+        click.echo(f"protected ({alarm.version}): {tags} -> {', '.join(alarm.alert)}")
     click.echo(f"ok: {len(settings.rules)} rules, {settings.config or 'no configuration file'}", err=True)
+
+
+def conditions(section: RuleSection, rule: Rule) -> Iterator[str]:
+    """What a rule says of when its deliveries may go, and on whose word."""
+    for one in section.windows:
+        yield f"open {' '.join(one.days)} {_clock(one.begin)}-{_clock(one.end)} {one.zone}"
+    if section.paused:
+        yield "paused"
+    if section.approve is not None:
+        yield f"waits {yaml.safe_load(rule.text)['approve']} for approval"
+    if section.confirm is not None:
+        yield "what the registry confirms" if section.confirm else "without asking the registry"
+    if section.allow_downgrade:
+        yield "downgrades too"
+    if section.insecure:
+        yield f"insecure: {section.insecure}"
+
+
+def _clock(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"
 
 
 def about(rule: Rule) -> str:

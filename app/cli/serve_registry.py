@@ -13,15 +13,13 @@ from typing import Any
 
 import click
 
-from app.bootstrap import make_notify_doors, make_receivers
-from app.bootstrap.access import check_access
+from app.bootstrap.checking import check_registry
 from app.bootstrap.registry import journal_engine
 from app.bootstrap.standalone import METRICS, configure_logging
 from app.cli import to_environment
 from app.cli.starting import PYTHON, check_free, hold
 from app.cli.supervisor import STOP_WITHIN_S, Child, supervise
 from app.domain.times import SECOND_NS
-from app.outbound import Door
 from app.settings import ConfigurationError, Settings
 from app.settings.alone import CONFIG, INSECURE, Alone, debug_address, load_alone
 from app.settings.registry import Tls
@@ -92,9 +90,7 @@ def _loaded(config: Path, insecure: str | None) -> Alone:
 
 def check(settings: Settings) -> None:
     """Raise ConfigurationError for what would only fail when it is used."""
-    with Door() as door:
-        make_notify_doors(make_receivers(settings), door)
-    check_access(settings)
+    check_registry(settings)
     debug_address(settings.registry)
     tls = settings.registry.http.tls
     if tls.certificate is not None:

@@ -11,18 +11,11 @@ from pathlib import Path
 
 import click
 
-from app.bootstrap import (
-    configure_logging,
-    make_export,
-    make_forwards,
-    make_remotes,
-    make_sinks,
-)
-from app.bootstrap.access import check_access
+from app.bootstrap import configure_logging
+from app.bootstrap.checking import check_all
 from app.cli.recorded import make_key
 from app.cli.starting import PYTHON, check_free, hold
 from app.cli.supervisor import Child, supervise
-from app.outbound import Door
 from app.queue.rq import check_reachable
 from app.settings import Settings, load
 from app.settings.fingerprint import fingerprint
@@ -95,13 +88,7 @@ def prepare() -> None:
 
 
 def _check(settings: Settings, host: str) -> None:
-    with Door() as door:
-        make_sinks(settings, door)
-        make_remotes(settings, door)
-    make_forwards(settings)
-    make_export(settings)
-    if settings.serves_registry:
-        check_access(settings)
+    check_all(settings)
     if settings.redis_url is not None:
         check_reachable(settings.redis_url)
     check_free(host, settings.port, "choose another with --port")

@@ -1,6 +1,7 @@
 """Reading a YAML file so that every complaint names its line."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +16,23 @@ Where = Sequence[int | str]
 
 
 class ConfigurationError(TagtrailError):
-    """The configuration can't be used; the text names the file, the line and what would be right."""
+    """The configuration can't be used; the text names the file, the line and what would be right.
+
+    `at`: where it is below the section that was read, for who knows where that one is; the text has it not yet.
+    """
+
+    def __init__(self, text: str, at: Where = ()) -> None:
+        super().__init__(text)
+        self.at = at
+
+
+@contextmanager
+def under(*keys: int | str) -> Iterator[None]:
+    """Any error of ours as a ConfigurationError at `keys`."""
+    try:
+        yield
+    except TagtrailError as error:
+        raise ConfigurationError(str(error), (*keys, *getattr(error, "at", ()))) from None
 
 
 def read(path: Path, model: type[Model], *, secrets: bool = True) -> Model:
@@ -84,6 +101,12 @@ def _written(node: yaml.Node | None, told: Where) -> list[int | str]:
         where.append(part)
         node = found[1] if found else None
     return where
+
+
+def place(path: Path, where: Where) -> str:
+    """`FILE:LINE: KEY.KEY` of something that was read from a file."""
+    tree, _data = parse(path, yaml.SafeLoader)
+    return f"{path}:{line(tree, where)}: {'.'.join(map(str, where))}"
 
 
 def _child_value(node: yaml.Node | None, key: str) -> object:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from app.domain.times import SECOND_NS
-from app.outbound import Door, InvalidUrlError, Proxy, Tls
+from app.outbound import Door, Proxy, Tls
 from app.settings import ConfigurationError
 from app.settings.sending import CallingSection
+from app.settings.yamlfile import under
 
 
 def door_for(section: object, shared: Door) -> Door:
@@ -14,8 +16,12 @@ def door_for(section: object, shared: Door) -> Door:
     if not isinstance(section, CallingSection) or section.is_plain:
         return shared
     ca = section.tls.ca if section.tls else None
-    proxy = _proxy(section.proxy.get_secret_value()) if section.proxy else None
-    return _made(f"tls.ca: {ca}", lambda: Door(ca, through=proxy, total_s=section.timeout / SECOND_NS))
+    proxy = None
+    if section.proxy:
+        with under("proxy"):
+            proxy = Proxy.parse(section.proxy.get_secret_value())
+    with under("tls", "ca"):
+        return _made(str(ca), lambda: Door(ca, through=proxy, total_s=section.timeout / SECOND_NS))
 
 
 def own_door(tls: Tls) -> Door:
@@ -23,20 +29,34 @@ def own_door(tls: Tls) -> Door:
     return _made("its certificates", lambda: Door(tls=tls))
 
 
-def pem(path: Path) -> str:
-    """The text of a file. Raise ConfigurationError."""
+def trusting(ca: Path) -> Door:
+    """A door that trusts the authorities of a file besides the system's. Raise ConfigurationError."""
+    with under("tls", "ca"):
+        return _made(str(ca), lambda: Door(ca))
+
+
+class _Files(Protocol):
+    """What a section `tls:` names."""
+
+    @property
+    def ca(self) -> Path | None: ...
+    @property
+    def certificate(self) -> Path | None: ...
+    @property
+    def key(self) -> Path | None: ...
+
+
+def pems(section: _Files) -> tuple[str | None, str | None, str | None]:
+    """The texts of authorities, certificate and key of a `tls:`. Raise ConfigurationError."""
+    return _pem("ca", section.ca), _pem("certificate", section.certificate), _pem("key", section.key)
+
+
+def _pem(key: str, path: Path | None) -> str | None:
     try:
-        return path.read_text(encoding="utf-8")
+        return None if path is None else path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise ConfigurationError(f"{path}: can't be read: {reason}") from None
-
-
-def _proxy(text: str) -> Proxy:
-    try:
-        return Proxy.parse(text)
-    except InvalidUrlError as error:
-        raise ConfigurationError(f"proxy: {error}") from None
+        raise ConfigurationError(f"{path}: can't be read: {reason}", ("tls", key)) from None
 
 
 def _made(what: str, make: Callable[[], Door]) -> Door:

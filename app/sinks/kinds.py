@@ -20,14 +20,15 @@ from app.settings.channels import (
     WebhookChannel,
 )
 from app.settings.clusters import CommandTrigger, KubernetesTrigger, SwarmTrigger
-from app.settings.kubeconfig import from_file, in_cluster
+from app.settings.kubeconfig import Cluster, from_file, in_cluster
 from app.settings.templates import Template
 from app.settings.triggers import Trigger, WebhookTrigger
+from app.settings.yamlfile import under
 from app.sinks import presets
 from app.sinks.apprise import Apprise
 from app.sinks.command import Command
 from app.sinks.discord import Discord
-from app.sinks.doors import door_for, own_door, pem
+from app.sinks.doors import door_for, own_door, pems
 from app.sinks.email import Email
 from app.sinks.kubernetes import PLACES, Credentials, Kubernetes
 from app.sinks.request import Proof, Request, Shape
@@ -94,7 +95,7 @@ def _request(section: WebhookTrigger, door: Door) -> Request:
 
 
 def _kubernetes(section: KubernetesTrigger) -> Kubernetes:
-    cluster = from_file(section.kubeconfig, section.context) if section.kubeconfig else in_cluster()
+    cluster = _cluster(section)
     kind, _, name = section.workload.partition("/")
     place = PLACES[kind].format(section.namespace or cluster.namespace, name)
     return Kubernetes(
@@ -107,19 +108,26 @@ def _kubernetes(section: KubernetesTrigger) -> Kubernetes:
     )
 
 
+def _cluster(section: KubernetesTrigger) -> Cluster:
+    if section.kubeconfig is None:
+        return in_cluster()
+    with under("kubeconfig"):
+        return from_file(section.kubeconfig, section.context)
+
+
 def _swarm(section: SwarmTrigger, door: Door) -> Swarm:
     url = Url.parse(section.url.get_secret_value() if section.url else "http://docker")
     if section.socket is not None:
         door = Door(through=section.socket)
     elif section.tls is not None:
-        door = own_door(Tls(*(pem(path) for path in (section.tls.ca, section.tls.certificate, section.tls.key))))
+        door = own_door(Tls(*pems(section.tls)))
     return Swarm(door, url, section.service, section.pull_from)
 
 
 def _command(section: CommandTrigger) -> Command:
     program = section.command[0]
     if not os.access(program, os.X_OK) or Path(program).is_dir():
-        raise ConfigurationError(f"{program} is no program that can be run here")
+        raise ConfigurationError(f"{program} is no program that can be run here", ("command",))
     said, secrets = {}, {}
     for name, value in section.environment.items():
         if isinstance(value, SecretStr):

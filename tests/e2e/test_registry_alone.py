@@ -395,7 +395,7 @@ def test_check_says_what_it_would_do(tmp_path: Path) -> None:
         ("http: {addr: 'localhost:1', debug: {addr: x}}", "http.debug.addr: no address"),
         (
             "http: {addr: 'localhost:1'}\nnotifications: {endpoints: [{name: a, url: 'ftp://x'}]}",
-            "notifications.endpoints: a",
+            ":4: notifications.endpoints.0: ",
         ),
     ],
 )

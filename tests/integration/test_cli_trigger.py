@@ -72,4 +72,4 @@ def test_the_check_builds_every_sink_and_sends_nothing(tmp_path: Path) -> None:
         run("rules", "check")
         assert listener.heard == []
     (tmp_path / "tagtrail.yml").write_text(CONFIG.format(url="https://x").replace("/bin/echo", "/nowhere"))
-    assert "triggers.cli: /nowhere is no program that can be run here" in run("rules", "check", status=1)
+    assert "triggers.cli.command: /nowhere is no program that can be run here" in run("rules", "check", status=1)

@@ -181,11 +181,11 @@ def test_a_destination_has_as_long_as_it_is_given_and_no_longer(folder: Path, do
 @pytest.mark.parametrize(
     ("said", "complaint"),
     [
-        ("tls: {ca: none.pem}", "triggers.web: tls.ca: FOLDER/none.pem can't be used: No such file or directory"),
-        ("tls: {ca: tagtrail.yml}", "triggers.web: tls.ca: FOLDER/tagtrail.yml can't be used: "),
+        ("tls: {ca: none.pem}", ":2: triggers.web.tls.ca: FOLDER/none.pem can't be used: No such file or directory"),
+        ("tls: {ca: tagtrail.yml}", ":2: triggers.web.tls.ca: FOLDER/tagtrail.yml can't be used: "),
         ("tls: {ce: a}", "triggers.web.tls.ce: unknown key 'ce'; did you mean 'ca'?"),
-        ('proxy: "http://me:${env:TOKEN}@proxy/x"', "triggers.web: proxy: not a usable URL: a proxy has no path"),
-        ('proxy: "socks5://${env:TOKEN}"', "triggers.web: proxy: not a usable URL: it must start with http://"),
+        ('proxy: "http://me:${env:TOKEN}@proxy/x"', ":2: triggers.web.proxy: not a usable URL: a proxy has no path"),
+        ('proxy: "socks5://${env:TOKEN}"', ":2: triggers.web.proxy: not a usable URL: it must start with http://"),
         ("timeout: 11m", "triggers.web.timeout: "),
         ("timeout: 0s", "triggers.web.timeout: "),
     ],

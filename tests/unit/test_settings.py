@@ -416,8 +416,8 @@ def test_registries_that_may_be_asked(configure: Configure) -> None:
         ("registries:\n  a: {credentials: {username: b, password: hunter2}}\n", "write secrets by reference"),
         ("registries:\n  a: {credentails: none}\n", "unknown key 'credentails'; did you mean 'credentials'?"),
         ("registries:\n  a: {credentials: {username: b, password: '${env:NOT_HERE}'}}\n", "NOT_HERE is not set"),
-        ("registries:\n  a: {tls: {ca: none.pem}}\n", "registries.a: No such file"),
-        ("registries:\n  a: {url: ftp://a}\n", "registries.a: not a usable URL: it must start with http"),
+        ("registries:\n  a: {tls: {ca: none.pem}}\n", ":2: registries.a.tls.ca: "),
+        ("registries:\n  a: {url: ftp://a}\n", ":2: registries.a: not a usable URL: it must start with http"),
         ("registries:\n  a: {token_realms: [auth.example]}\n", "registries.a: not a usable URL"),
         ("origins:\n  tagtrail: {kind: distribution, insecure: lab}\n", "choose another name"),
         (

@@ -1,6 +1,7 @@
 """From a name in the configuration to a driver. Each brings its vendor's client along only where it is used."""
 
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -41,22 +42,29 @@ def _driver(name: str, parameters: Mapping[str, Any]) -> StorageDriver:
             raise ValueError(f"unknown storage driver {name!r}: filesystem, inmemory, s3 and azure are known")
 
 
+def check_client(driver: str) -> None:
+    """Raises MissingClientError where the vendor's client is not installed that `driver` needs."""
+    if driver in ("s3", "azure"):
+        try:
+            import_module(f"app.registry.storage.{driver}")
+        except ModuleNotFoundError:
+            raise MissingClientError(driver) from None
+
+
 def _s3(parameters: Mapping[str, Any]) -> StorageDriver:
-    try:
-        from app.registry.storage.objects import Objects
-        from app.registry.storage.s3 import S3
-        from app.registry.storage.s3_client import S3Parameters
-    except ModuleNotFoundError:
-        raise MissingClientError("s3") from None
+    check_client("s3")
+    from app.registry.storage.objects import Objects
+    from app.registry.storage.s3 import S3
+    from app.registry.storage.s3_client import S3Parameters
+
     given = S3Parameters(**parameters)
     return Objects(S3(given), given.rootdirectory)
 
 
 def _azure(parameters: Mapping[str, Any]) -> StorageDriver:
-    try:
-        from app.registry.storage.azure import Azure, AzureParameters
-        from app.registry.storage.objects import Objects
-    except ModuleNotFoundError:
-        raise MissingClientError("azure") from None
+    check_client("azure")
+    from app.registry.storage.azure import Azure, AzureParameters
+    from app.registry.storage.objects import Objects
+
     given = AzureParameters(**parameters)
     return Objects(Azure(given), given.rootdirectory)
