@@ -8,6 +8,8 @@ from functools import cached_property
 from app.domain.patterns import matches
 
 MOST_IN_AN_ENVELOPE = 100
+MOST_ANNOUNCED = 100
+"""Runs of parked events of which one event tells."""
 
 
 @dataclass(frozen=True)

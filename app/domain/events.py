@@ -27,6 +27,14 @@ class Provenance(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Numbers:
+    """after < n <= upto, of a journal."""
+
+    after: int
+    upto: int
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """An event as a dialect read it: what the sender claims, before an origin vouches for any of it.
 
@@ -35,7 +43,7 @@ class Report:
     None: dialects turn a "tag" that is a digest into None and say so in `flags`. Of a delete only what its scope takes
     is here: a tag without digest, or a digest without tag. `raw` holds the exact bytes of this one event, or of the
     body that tells several at once: `ordinal` counts these. `sequence` is its number in `journal`, and
-    `previous` that of the one told before it.
+    `previous` that of the one told before it; `parked` are those of which it says that they are kept back.
     """
 
     raw: bytes
@@ -61,6 +69,7 @@ class Report:
     sequence: int | None = None
     journal: str | None = None
     previous: int | None = None
+    parked: tuple[Numbers, ...] = ()
     flags: tuple[str, ...] = ()
 
 

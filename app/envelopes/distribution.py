@@ -8,9 +8,12 @@ looks like a manifest delete, which is harmless: no tag points to a blob.
 import json
 from collections.abc import Mapping, Sequence
 from json.encoder import encode_basestring
-from typing import Any
+from typing import Annotated, Any
 
-from app.domain.events import Scope
+from pydantic import Field
+
+from app.domain.endpoints import MOST_ANNOUNCED
+from app.domain.events import Numbers, Scope
 from app.domain.times import parse_rfc3339, rfc3339_nano
 from app.envelopes.batches import one_by_one
 from app.envelopes.reading import Dialect, Reading, Received
@@ -46,12 +49,20 @@ class _Source(Wire):
     instanceID: str | None = None  # noqa: N815 - the wire's own spelling
 
 
+class _Parked(Wire):
+    """after < n <= upto."""
+
+    after: int
+    upto: int
+
+
 class _Extension(Wire):
     """What our registry says beside; of a delete also what went."""
 
     journal: str | None = None
     sequence: int | None = None
     previous: int | None = None
+    parked: Annotated[tuple[_Parked, ...], Field(max_length=MOST_ANNOUNCED)] = ()
     mediaType: str | None = None  # noqa: N815 - the wire's own spelling
     size: int | None = None
 
@@ -105,6 +116,7 @@ def _said(value: object) -> Said:
         sequence=ours.sequence,
         journal=ours.journal,
         previous=ours.previous,
+        parked=tuple(Numbers(one.after, one.upto) for one in ours.parked),
     )
 
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from app.domain.digests import is_digest
-from app.domain.events import Report, Scope
+from app.domain.events import Numbers, Report, Scope
 from app.domain.text import storable
 from app.envelopes.reading import Reading, Received
 
@@ -117,6 +117,7 @@ class Said:
     sequence: int | None = None
     journal: str | None = None
     previous: int | None = None
+    parked: tuple[Numbers, ...] = ()
 
 
 def one_body(received: Received, told: Callable[[Received, object], Iterable[Said]]) -> Reading:
@@ -187,6 +188,7 @@ def report(raw: bytes, said: Said) -> Report:
         sequence=_int64(said.sequence),
         journal=_key("journal", said.journal, MAX_ID_BYTES),
         previous=said.previous if said.previous == 0 else _int64(said.previous),
+        parked=tuple(one for one in said.parked if 0 <= one.after < one.upto < _INT64),
         flags=(*spoilt, *host_flags, *actor_flags),
     )
 

@@ -1,15 +1,21 @@
 """Events beside an endpoint's order: what it refused, and what it is to be sent again."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, literal, select, true, update
 
-from app.store.dialect import upsert
+from app.domain.endpoints import MOST_ANNOUNCED
+from app.domain.events import Numbers
+from app.store.dialect import listed as as_listed
+from app.store.dialect import one_of, upsert
 from app.store.journal import ENTRY, Entry
 from app.store.schema import journal, parked
 from app.store.schema.base import Big
+
+MOST_READ = 10_000
+"""Parked events that are looked at for an announcement: the rest is for the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +95,30 @@ def _row(endpoint: str, one: Missed) -> dict[str, object]:
     return {"endpoint": endpoint, "seq": one.seq, "previous": one.previous}
 
 
-def unannounced(connection: Connection, endpoint: str, before: int) -> Sequence[int]:
-    """The numbers below `before` of which the endpoint has not been told yet that they were set aside."""
-    query = select(parked.c.seq).where(
+def unannounced(connection: Connection, endpoint: str, before: int) -> list[Numbers]:
+    """The first numbers below `before` of which the endpoint has not been told yet that they were set aside."""
+    query = select(parked.c.previous, parked.c.seq).where(
         parked.c.endpoint == endpoint, parked.c.announced.is_(False), parked.c.seq < before
     )
-    return list(connection.execute(query.order_by(parked.c.seq)).scalars())
+    found = connection.execute(query.order_by(parked.c.seq).limit(MOST_READ))
+    return _runs(Missed(row.seq, row.previous) for row in found)[:MOST_ANNOUNCED]
 
 
-def announced(connection: Connection, endpoint: str, seqs: Collection[int]) -> None:
-    connection.execute(update(parked).where(_these(endpoint, seqs)).values(announced=True))
+def _runs(missed: Iterable[Missed]) -> list[Numbers]:
+    """Each begins behind an event that was not set aside."""
+    runs: list[Numbers] = []
+    for one in missed:
+        if runs and one.previous <= runs[-1].upto:
+            runs[-1] = Numbers(runs[-1].after, one.seq)
+        else:
+            runs.append(Numbers(one.previous, one.seq))
+    return runs
+
+
+def announced(connection: Connection, endpoint: str, runs: Iterable[Numbers]) -> None:
+    for run in runs:
+        these = (parked.c.endpoint == endpoint, parked.c.seq > run.after, parked.c.seq <= run.upto)
+        connection.execute(update(parked).where(*these).values(announced=True))
 
 
 def due(connection: Connection, endpoint: str, most: int) -> list[tuple[Entry, int]]:
@@ -115,15 +135,13 @@ def due(connection: Connection, endpoint: str, most: int) -> list[tuple[Entry, i
 
 def remove(connection: Connection, endpoint: str, seqs: Collection[int]) -> int:
     """Forget them; how many there were."""
-    return connection.execute(delete(parked).where(_these(endpoint, seqs))).rowcount
+    return connection.execute(delete(parked).where(*_these(connection, endpoint)), _given(connection, seqs)).rowcount
 
 
 def retry(connection: Connection, endpoint: str, seqs: Collection[int]) -> int:
     """Let them be sent once more; how many there were."""
-    done = connection.execute(
-        update(parked).where(_these(endpoint, seqs), parked.c.again.is_(False)).values(again=True)
-    )
-    return done.rowcount
+    query = update(parked).where(*_these(connection, endpoint), parked.c.again.is_(False)).values(again=True)
+    return connection.execute(query, _given(connection, seqs)).rowcount
 
 
 def listed(connection: Connection, endpoint: str | None = None, seqs: Collection[int] = ()) -> list[Parked]:
@@ -134,9 +152,19 @@ def listed(connection: Connection, endpoint: str | None = None, seqs: Collection
     if endpoint is not None:
         query = query.where(parked.c.endpoint == endpoint)
     if seqs:
-        query = query.where(parked.c.seq.in_(list(seqs)))
-    return [Parked(*row) for row in connection.execute(query.order_by(parked.c.endpoint, parked.c.seq))]
+        query = query.where(_numbered(connection))
+    found = connection.execute(query.order_by(parked.c.endpoint, parked.c.seq), _given(connection, seqs))
+    return [Parked(*row) for row in found]
 
 
-def _these(endpoint: str, seqs: Collection[int]) -> ColumnElement[bool]:
-    return (parked.c.endpoint == endpoint) & parked.c.seq.in_(list(seqs))
+def _these(connection: Connection, endpoint: str) -> tuple[ColumnElement[bool], ...]:
+    return (parked.c.endpoint == endpoint, _numbered(connection))
+
+
+def _numbered(connection: Connection) -> ColumnElement[bool]:
+    """One of those that are `_given`: there may be more than a statement takes parameters."""
+    return one_of(connection.dialect.name, parked.c.seq, "seqs")
+
+
+def _given(connection: Connection, seqs: Collection[int]) -> dict[str, Any]:
+    return {"seqs": as_listed(connection.dialect.name, seqs)}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from app.domain.asking import lacks_digest
-from app.domain.events import MADE_UP, Event, accept
+from app.domain.events import MADE_UP, Event, Numbers, accept
 from app.domain.filters import is_unheard
 from app.domain.origins import Origin
 from app.envelopes import Reading, Received
@@ -118,12 +118,16 @@ def _take_in(connection: Connection, parcels: Sequence[Parcel], policy: Policy) 
 
 
 def _numbers(parcels: Sequence[Parcel]) -> list[Span]:
-    """What `parcels` tell of the journals of registries like ours: also what is not stored was told."""
+    """What `parcels` tell of the journals of registries like ours: also what is not stored was told.
+
+    What is announced as parked is not missed: its sender lists it, and sends it when somebody says so.
+    """
     reports = [(parcel.origin.name, report) for parcel in parcels for report in parcel.reading.reports]
     return [
-        Span(origin, report.journal, report.previous, report.sequence)
+        Span(origin, report.journal, one.after, one.upto)
         for origin, report in reports
         if report.journal and report.sequence and report.previous is not None and report.previous < report.sequence
+        for one in (Numbers(report.previous, report.sequence), *report.parked)
     ]
 
 

@@ -4,16 +4,18 @@ Under our own key `tagtrail`, unless the endpoint wants none of it, each event h
 
     journal, sequence   the journal's name, and the event's number in it, kept over restarts
     previous            the number of the event before it that is meant for this endpoint; who has not seen it misses it
-    parked              numbers of events before it that wait for somebody to look at them, as the endpoint refused them
+    parked              runs (after < n <= upto) of events before it that wait for somebody to look at them: the
+                        endpoint refused them, or they were too old
     before              of a push: where the tag pointed, null if there was none
     digest, mediaType, size, tags   of a delete: what exactly went, and the tags that it took
 """
 
 import json
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from app.domain.endpoints import MOST_IN_AN_ENVELOPE, NOTHING, Ignore, Told
+from app.domain.events import Numbers
 from app.domain.signatures import SigningSecret, signed_headers
 from app.domain.times import SECOND_NS
 from app.envelopes.distribution import MEDIA_TYPE, envelope, with_ours
@@ -90,7 +92,7 @@ class _Numbered:
 
     entry: Entry
     previous: int
-    parked: Sequence[int] = ()
+    parked: Sequence[Numbers] = ()
     again: bool = False
 
 
@@ -164,8 +166,7 @@ class _Envelopes:
         events = [one for piece in pieces for one in piece.content]
         if again := [one.entry.seq for one in events if one.again]:
             parked.remove(connection, self.receiver.name, again)
-        if announced := {seq for one in events for seq in one.parked}:
-            parked.announced(connection, self.receiver.name, announced)
+        parked.announced(connection, self.receiver.name, [run for one in events for run in one.parked])
 
     def set_aside(self, connection: Connection, piece: _Piece, refusals: int, reason: str) -> bool:
         (one,) = piece.content
@@ -189,7 +190,7 @@ class _Envelopes:
         if one.entry.extra is not None:
             ours |= json.loads(one.entry.extra)
         if one.parked:
-            ours["parked"] = one.parked
+            ours["parked"] = [asdict(run) for run in one.parked]
         return with_ours(one.entry.event, ours)
 
     def _id(self, piece: _Piece) -> str:

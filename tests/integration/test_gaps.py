@@ -49,6 +49,16 @@ def test_what_an_endpoint_does_not_want_is_no_gap(engine: Engine) -> None:
     assert gaps(engine) == []
 
 
+def test_what_is_announced_as_parked_is_no_gap(engine: Engine) -> None:
+    """Its sender has it, and lists it; what was lost beside is missed all the same."""
+    announcing = numbered(9)
+    announcing["tagtrail"] |= {"parked": [{"after": 1, "upto": 4}, {"after": 6, "upto": 8}]}  # type: ignore[operator]
+    take_in(engine, numbered(1), announcing)
+    assert gaps(engine) == [("j1", 4, 6)]
+    take_in(engine, numbered(4, previous=1), numbered(5), numbered(6))
+    assert gaps(engine) == []
+
+
 def test_what_an_origin_does_not_store_is_no_gap(engine: Engine) -> None:
     deaf = replace(PROD, unheard=Unheard(actions=frozenset({"pull"})))
     take_in(engine, numbered(1), numbered(2, action="pull"), numbered(3), origin=deaf)
@@ -65,7 +75,10 @@ def test_each_journal_and_origin_has_numbers_of_its_own(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("told", [{"journal": "j1"}, {"sequence": 3}, {"journal": "j1", "sequence": 3, "previous": 3},
-                                  {"journal": "j1", "sequence": 3, "previous": -1}])
+                                  {"journal": "j1", "sequence": 3, "previous": -1},
+                                  {"journal": "j1", "sequence": 1, "previous": 0,
+                                   "parked": [{"after": -1, "upto": 2}, {"after": 3, "upto": 3},
+                                              {"after": 4, "upto": 2**63}]}])
 def test_half_a_number_is_none(engine: Engine, told: dict[str, object]) -> None:
     take_in(engine, numbered(1), an_event() | {"tagtrail": told})
     with reading(engine) as connection:

@@ -6,9 +6,9 @@ import pytest
 from journalling import CAUSE, Place
 from listener import Reply
 from notifying import Wire, wire
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
-from app.domain.endpoints import Ignore
+from app.domain.endpoints import MOST_ANNOUNCED, Ignore
 from app.domain.signatures import Signed, SigningSecret, verify
 from app.domain.times import SECOND_NS
 from app.registry.notify import Fact, Silent
@@ -47,7 +47,33 @@ def test_the_receiver_is_told_once_what_is_parked(wire: Wire) -> None:
     wire.happen("e")
     wire.send()
     told = {ours["sequence"]: (ours["previous"], ours.get("parked")) for ours in wire.ours}
-    assert told == {1: (0, None), 2: (1, None), 3: (2, None), 4: (3, [2]), 5: (4, None)}
+    assert told == {1: (0, None), 2: (1, None), 3: (2, None), 4: (3, [{"after": 1, "upto": 2}]), 5: (4, None)}
+
+
+def test_however_much_is_parked_can_be_announced_and_sent_again(wire: Wire) -> None:
+    """More than a statement takes parameters; runs are told as such, so that the envelope stays small."""
+    many = 40_000
+    wire.happen("a")
+    with writing(wire.place.engine) as connection:
+        (row,) = connection.execute(select(schema.journal)).mappings()
+        rest = [dict(row) | {"id": row["id"] + n, "seq": row["seq"] + n} for n in range(1, many)]
+        connection.execute(schema.journal.insert(), rest)
+        connection.execute(schema.journal_head.update().values(seq=many))
+        given = [{"endpoint": "audit", "seq": n, "previous": n - 1, "reason": "old", "parked_ns": 1, "again": False,
+                  "announced": False} for n in range(2, many) if n % 500]  # fmt: skip
+        connection.execute(schema.parked.insert(), given)
+        connection.execute(schema.cursors.insert().values(
+            endpoint="audit", seq=many - 1, failures=0, next_try_ns=0, leased_until_ns=0, fence=0))  # fmt: skip
+    assert wire.send() == 1
+    (told,) = wire.ours
+    assert told["parked"][:2] == [{"after": 1, "upto": 499}, {"after": 500, "upto": 999}]
+    assert len(told["parked"]) <= MOST_ANNOUNCED
+    assert sum(row.announced for row in wire.parked) == sum(run["upto"] - run["after"] for run in told["parked"])
+    with writing(wire.place.engine) as connection:
+        seqs = [one["seq"] for one in given]
+        assert len(parked.listed(connection, "audit", seqs)) == len(seqs)
+        assert parked.retry(connection, "audit", seqs) == len(seqs)
+        assert parked.remove(connection, "audit", seqs) == len(seqs)
 
 
 @pytest.mark.parametrize("status", [301, 401, 403, 404, 405, 408, 410, 429, 500, 503])
@@ -99,7 +125,7 @@ def test_what_is_too_old_is_parked_untried(wire: Wire) -> None:
     assert wire.send(replace(wire.receiver, max_age_ns=60 * SECOND_NS)) == 1
     assert wire.tags == ["new"]
     assert [(row.seq, row.reason) for row in wire.parked] == [(1, "older than maxage")]
-    assert (wire.ours[0]["previous"], wire.ours[0]["parked"]) == (1, [1])
+    assert (wire.ours[0]["previous"], wire.ours[0]["parked"]) == (1, [{"after": 0, "upto": 1}])
 
 
 def lagging(wire: Wire) -> set[str]:

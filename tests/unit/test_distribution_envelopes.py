@@ -119,7 +119,7 @@ def test_an_envelope_is_read_to_its_fields(generation: str, name: str) -> None:
             "user_agent": event["request"]["useragent"],
             "source_instance": INSTANCE[generation],
         } | expected
-        blank = dict.fromkeys(Report.__dataclass_fields__) | {"flags": ()}
+        blank = dict.fromkeys(Report.__dataclass_fields__) | {"flags": (), "parked": ()}
         shown = {name: getattr(report, name) for name in Report.__dataclass_fields__}
         assert shown == blank | wanted | {"raw": report.raw}
 

@@ -194,7 +194,7 @@ def test_every_shape_has_a_fixture_and_every_fixture_is_read(kind: str) -> None:
 
 @pytest.mark.parametrize(("kind", "name"), FIXTURES)
 def test_a_body_is_read_to_its_fields(kind: str, name: str) -> None:
-    blank = dict.fromkeys(Report.__dataclass_fields__) | {"flags": ()}
+    blank = dict.fromkeys(Report.__dataclass_fields__) | {"flags": (), "parked": ()}
     shown = [{field: getattr(report, field) for field in blank} for report in read(kind, name)]
     body = received(kind, name).body
     raw = b64decode(json.loads(body)["message"]["data"]) if name.startswith("wrapped-") else body
