@@ -1,8 +1,9 @@
 """`notifications:` of the registry, as distribution has it, and what its endpoints lack."""
 
+from collections import Counter
 from typing import Annotated, Self
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.domain.endpoints import MOST_IN_AN_ENVELOPE
@@ -11,6 +12,9 @@ from app.domain.signatures import SigningSecret
 from app.domain.times import SECOND_NS
 from app.settings.distribution_values import Count, Duration, Idle, Listed, Positive
 from app.settings.values import FilePath, SecretText, SecretUrl, Section, is_known
+
+Span = Annotated[Duration, AfterValidator(lambda given: given or SECOND_NS)]
+"""None at all is a second, as distribution has it."""
 
 
 class Ignore(Section):
@@ -57,9 +61,9 @@ class Endpoint(Section):
     disabled: bool = False
     url: SecretUrl
     headers: dict[str, Annotated[tuple[SecretText, ...], Listed]] = Field(default_factory=dict)
-    timeout: Duration = SECOND_NS
+    timeout: Span = SECOND_NS
     threshold: Idle = None
-    backoff: Duration = SECOND_NS
+    backoff: Span = SECOND_NS
     ignoredmediatypes: tuple[str, ...] = ()
     ignore: EndpointIgnore = EndpointIgnore()
     batch: Annotated[Count, Field(le=MOST_IN_AN_ENVELOPE)] = 1
@@ -89,7 +93,17 @@ class EventsSection(Section):
 
 
 class Notifications(Section):
-    """`endpoints` None: nobody said, and our own receiver is told."""
+    """`endpoints` None: nobody said, and our own receiver is told. By its name is known how far each has come."""
 
     events: EventsSection = EventsSection()
     endpoints: tuple[Endpoint, ...] | None = None
+
+    @field_validator("endpoints", mode="after")
+    @classmethod
+    def _each_has_a_name(cls, endpoints: tuple[Endpoint, ...] | None) -> tuple[Endpoint, ...] | None:
+        names = Counter(endpoint.name for endpoint in endpoints or () if not endpoint.disabled)
+        for name, count in names.items():
+            if count > 1:
+                text = "{count} endpoints are called {name}: each needs a name of its own"
+                raise PydanticCustomError("twice", text, {"count": count, "name": repr(name)})
+        return endpoints

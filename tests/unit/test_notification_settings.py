@@ -52,6 +52,19 @@ def test_all_keys_reach_the_sender(tmp_path: Path) -> None:
     assert SECRET not in repr(audit)
 
 
+def test_no_span_is_a_second_as_with_distribution(tmp_path: Path) -> None:
+    config = "registry: {notifications: {endpoints: [{name: a, url: 'http://a.example/', timeout: 0, backoff: 0s}]}}"
+    one = receivers(tmp_path, config)["a"]
+    assert (one.timeout_ns, one.backoff_ns) == (SECOND_NS, SECOND_NS)
+
+
+def test_two_of_one_name_are_told_apart_by_nobody(tmp_path: Path) -> None:
+    config = "registry: {notifications: {endpoints: [{name: a, url: 'http://a/'}, {name: a, url: 'http://b/'%s}]}}"
+    assert receivers(tmp_path, config % ", disabled: true")["a"].url.host == "a"
+    with pytest.raises(ConfigurationError, match="2 endpoints are called 'a'"):
+        receivers(tmp_path, config % "")
+
+
 def test_without_them_it_is_as_distribution_has_it_and_nothing_is_ever_too_old(tmp_path: Path) -> None:
     config = "registry: {notifications: {endpoints: [{name: a, url: 'http://a.example/'}]}}"
     one = receivers(tmp_path, config)["a"]
