@@ -69,14 +69,12 @@ def keep_turn(connection: Connection, turn: Turn, leased_until_ns: int) -> bool:
     return _write_cursor(connection, turn, {"leased_until_ns": leased_until_ns})
 
 
-def move_on(connection: Connection, turn: Turn, to: Position, leased_until_ns: int, answer: str | None = None) -> bool:
+def move_on(connection: Connection, turn: Turn, to: Position, leased_until_ns: int) -> bool:
     """Everything up to `to` is delivered. False if the turn is no longer ours. `leased_until_ns` 0 gives it back."""
     values: dict[str, object] = {
         "seq": to.seq, "told": to.told, "failures": 0, "refusals": 0, "next_try_ns": 0,
-        "leased_until_ns": leased_until_ns,
+        "leased_until_ns": leased_until_ns, "last_answer": None,
     }  # fmt: skip
-    if answer is not None:
-        values["last_answer"] = answer
     return _write_cursor(connection, turn, values)
 
 

@@ -15,7 +15,8 @@ from app.store.schema import cursors, journal, parked
 class Standing:
     """An endpoint has all events up to the number `seq`; `behind` have followed, the first of them at `oldest_ns`.
 
-    `failures`: so many tries in a row, the last one with `answer`; nobody tries again before `next_try_ns`.
+    `failures`: so many tries in a row, the last one with `answer`, which is None for one that takes what it is sent;
+    nobody tries again before `next_try_ns`.
     `parked` wait for somebody, `again` are to be sent once more.
     """
 

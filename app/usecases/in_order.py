@@ -223,11 +223,11 @@ class _Sender(Generic[Content]):
 
 
 def post(door: Door, call: Call, timeout_ns: int) -> Failure | None:
-    """None if a 2xx answers, else why not. A redirect is a failure that says where it pointed."""
+    """None if a 2xx answers, however its body ends, else why not. A redirect is a failure; the text says whereto."""
     try:
         answer = door.send(call, Limits(total_s=timeout_ns / 1e9, answer_bytes=ANSWER_BYTES))
     except OutboundError as error:
-        return Failure(str(error))
+        return None if error.status is not None and 200 <= error.status < 300 else Failure(str(error))
     if 200 <= answer.status < 300:
         return None
     text = f"answered {answer.status}" + (f", pointing to {answer.redirect}" if answer.redirect else "")

@@ -155,7 +155,7 @@ def test_it_stops_at_the_first_failure_and_goes_on_from_there(
     assert heard(listener) == ["t0", "t1", "t1", "t2"]
     bodies = [one.body for one in listener.heard]
     assert bodies[1] == bodies[2], "the same again, so that a receiver can tell"
-    assert (cursor(place).seq, cursor(place).failures) == (3, 0)
+    assert (cursor(place).seq, cursor(place).failures, cursor(place).last_answer) == (3, 0, None)
 
 
 def test_the_wait_doubles_while_it_fails(place: Place, listener: Listener, receiver: Receiver, door: Door) -> None:
@@ -181,6 +181,16 @@ def test_a_redirect_is_a_failure_and_not_followed(
     answer = cursor(place).last_answer
     assert answer.startswith("answered 307, pointing to http://127.0.0.1:")
     assert "secret" not in answer
+
+
+def test_who_answers_well_has_the_event_however_the_answer_ends(
+    place: Place, listener: Listener, receiver: Receiver, door: Door
+) -> None:
+    """Or it would be sent it for ever, and nothing behind it."""
+    happen(place, 2)
+    listener.reply(Reply(200, {"Content-Length": "99", "Connection": "close"}, b"broken"), Reply(200))
+    assert notify(place.engine, replace(receiver, timeout_ns=SECOND_NS // 2), door, 0.0) == 2
+    assert heard(listener) == ["t0", "t1"]
 
 
 def test_an_endpoint_that_is_away_is_a_failure(place: Place, receiver: Receiver, door: Door) -> None:
