@@ -112,13 +112,18 @@ class _Envelopes:
         entries = journal.entries_after(connection, at.seq, MOST_AT_ONCE)
         if not entries:
             return self._again(connection, at)
-        numbered, last = self._numbered(connection, entries, at.told)
+        numbered, last = self._numbered(connection, entries, at)
         return Batch(list(self._pieces(numbered)), Position(entries[-1].seq, last))
 
-    def _numbered(self, connection: Connection, entries: Sequence[Entry], last: int) -> tuple[list[_Numbered], int]:
-        """Those of `entries` that are to be sent, and the number of the last that is meant for the endpoint."""
-        now, found = now_ns(connection), []
+    def _numbered(self, connection: Connection, entries: Sequence[Entry], at: Position) -> tuple[list[_Numbered], int]:
+        """Those of `entries` that are to be sent, and the number of the last that is meant for the endpoint.
+
+        Where numbers are missing, the journal was pruned while the endpoint was disabled: it may miss all of these.
+        """
+        now, found, last, next_seq = now_ns(connection), [], at.told, at.seq + 1
         for entry in entries:
+            last = last if entry.seq == next_seq else entry.seq - 1
+            next_seq = entry.seq + 1
             if self.receiver.ignore.matches(told(entry)):
                 continue
             if self._is_too_old(entry, now):

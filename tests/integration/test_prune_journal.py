@@ -77,6 +77,19 @@ def test_the_slowest_decides(place: Place, listener: Listener) -> None:
     assert prune_journal(place.engine, ["audit", "new"]) == 0
 
 
+def test_an_endpoint_that_was_disabled_meanwhile_is_shown_a_gap(place: Place, listener: Listener) -> None:
+    happen(place, "a")
+    send(place, listener, "off")
+    happen(place, "b", "c")
+    send(place, listener, "audit")
+    age(place)
+    assert prune_journal(place.engine, ["audit"]) == 3
+    happen(place, "d", "e")
+    send(place, listener, "off")
+    told = [json.loads(heard.body)["events"][0]["tagtrail"] for heard in listener.heard if heard.path == "/off"]
+    assert [(one["sequence"], one["previous"]) for one in told] == [(1, 0), (4, 3), (5, 4)]
+
+
 def test_what_is_parked_stays(place: Place, listener: Listener) -> None:
     happen(place, "a", "b", "c")
     send(place, listener, "audit")
