@@ -127,7 +127,10 @@ class Recorder:
     def _write_pulls_for_ever(self) -> None:
         while True:
             time.sleep(PULLS_EVERY_S)
-            self.flush()
+            try:
+                self.flush()
+            except Exception:
+                log.exception("pulls could not be written and are lost; those to come are not")
 
     def flush(self) -> None:
         """Write the pulls that were served since the last time; they stay at hand if the database is away."""

@@ -8,6 +8,7 @@ import pytest
 from journalling import CAUSE, Place
 from sqlalchemy import Engine
 from sqlalchemy.event import listen
+from system import wait_until
 
 from app.domain.digests import Digest
 from app.domain.events import Scope
@@ -211,6 +212,25 @@ def test_pulls_wait_while_the_database_is_away(place: Place, monkeypatch: pytest
     assert len(place.rows()) == 1
     place.recorder.flush()
     assert [action for _seq, action, _tag, _digest in place.told()] == ["push", "pull"]
+
+
+def test_pulls_that_can_not_be_written_keep_none_back_that_follow(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record, "PULLS_EVERY_S", 0.01)
+    pushed = place.push("shop/web", "stable", ONE)
+    tried = threading.Event()
+
+    def spoilt(*_: object) -> None:
+        tried.set()
+        raise BrokenError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(journal, "append", spoilt)
+        place.listener.pulled(Fact("pull", "manifest", "shop/web", pushed))
+        assert tried.wait(5)
+    place.listener.pulled(Fact("pull", "manifest", "shop/web", pushed, tag="stable"))
+    wait_until("the pull is told", lambda: place.told()[-1][1:3] == ("pull", "stable"))
 
 
 def test_if_the_intent_cannot_be_written_nothing_moves(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
