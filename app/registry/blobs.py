@@ -44,8 +44,11 @@ class Blobs:
         return blob
 
     def open(self, blob: Blob, offset: int) -> FileReader:
-        """Its bytes from `offset` on."""
-        return self._driver.reader(paths.blob_data(blob.stored_as), offset)
+        """Its bytes from `offset` on. BLOB_UNKNOWN if they went just now."""
+        try:
+            return self._driver.reader(paths.blob_data(blob.stored_as), offset)
+        except PathNotFoundError:
+            raise RegistryError(BLOB_UNKNOWN, str(blob.descriptor.digest)) from None
 
     def url(self, blob: Blob) -> str | None:
         """Where its bytes can be had for a while without this process; None if nowhere."""

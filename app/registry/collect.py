@@ -170,7 +170,7 @@ class Collector:
     def _forget(self, repositories: Iterable[str], listener: Listener, sweeping: Sweeping) -> Iterator[Collected]:
         """Of those that may be empty the ones that are."""
         for repository in repositories:
-            with sweeping():
+            with self._locks.repository(repository), sweeping():
                 if self._is_empty(repository):
                     with listener.writing([Fact("delete", "repository", repository)]):
                         catalog.remove(self._driver, repository)

@@ -41,7 +41,8 @@ to which somebody did since the collection began.
 class Locks(Protocol):
     """Exclusion over every process that writes to one storage.
 
-    Who holds a repository or an upload may ask for `linking`, and for nothing else.
+    Who holds a repository or an upload may ask for `linking`, and a collector that holds a repository may sweep; for
+    nothing else.
     """
 
     def repository(self, name: str) -> AbstractContextManager[None]:

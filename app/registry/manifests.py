@@ -88,16 +88,19 @@ class Manifests:
             self.remove(repository, digest, self._tags.pointing_at(repository, digest), listener)
 
     def remove(self, repository: str, digest: Digest, tags: Sequence[str], listener: Listener) -> None:
-        """With the `tags` that point to it. For who holds the repository's lock."""
+        """With the `tags` that point to it, which go first: where it ends half-way, it can be asked for again.
+
+        For who holds the repository's lock.
+        """
         manifest = self._last_seen(repository, digest)
         found = manifest.descriptor
         facts = [Fact("delete", "manifest", repository, found, tags=tuple(tags))]
         facts += [Fact("delete", "tag", repository, found, tag=tag) for tag in tags]
         with listener.writing(facts):
-            self._driver.delete(paths.revision_link(repository, digest))
-            self._forget_subject(repository, manifest)
             for tag in tags:
                 self._tags.remove(repository, tag)
+            self._driver.delete(paths.revision_link(repository, digest))
+            self._forget_subject(repository, manifest)
 
     def untag(self, repository: str, tag: str, listener: Listener) -> None:
         """MANIFEST_UNKNOWN if there is no such tag. The manifest stays."""

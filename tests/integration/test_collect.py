@@ -1,8 +1,9 @@
 """What a collection takes away, and what it leaves; the deletes of whole repositories; the order of the catalog."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from app.domain.names import is_repository
 from app.registry import catalog, paths
 from app.registry.collect import Asked, Collected, digests_in
 from app.registry.locks import CollectingError
+from app.registry.notify import Fact
 from app.registry.storage.driver import StorageDriver
 from app.registry.storage.factory import make_driver
 from app.registry.validation import OCI_INDEX, OCI_MANIFEST
@@ -178,6 +180,28 @@ def test_an_empty_repository_goes(shop: Shop, tmp_path: Path) -> None:
     assert ("delete", "repository", "shop/web") in shop.recorder.take()
     assert shop.call("GET", "/v2/_catalog", status=200).json == {"repositories": []}
     shop.push_image(tmp_path / "again", "v1")
+
+
+def test_a_repository_goes_while_nobody_writes_to_it(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a writer has announced must not be taken for left behind, nor what it deletes go before it does."""
+    shop.push_blob(b"loose")
+    entered = threading.Event()
+
+    def write() -> None:
+        with shop.locks.repository("shop/web"):
+            entered.set()
+
+    writer, writing = threading.Thread(target=write), shop.recorder.writing
+
+    def announced(facts: Sequence[Fact]) -> AbstractContextManager[None]:
+        if facts[0].kind == "repository":
+            writer.start()
+            assert not entered.wait(0.1)
+        return writing(facts)
+
+    monkeypatch.setattr(shop.recorder, "writing", announced)
+    assert [one.kind for one in collect(shop)] == ["link", "content", "repository"]
+    writer.join()
 
 
 def test_an_upload_keeps_its_repository(shop: Shop) -> None:

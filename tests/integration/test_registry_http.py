@@ -22,6 +22,7 @@ from app.registry import paths
 from app.registry.locks import ThreadLocks
 from app.registry.notify import Fact
 from app.registry.registry import Registry
+from app.registry.storage.driver import PathNotFoundError, StorageError
 from app.registry.storage.factory import make_driver
 from app.registry.validation import DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
 
@@ -327,6 +328,17 @@ def test_blobs_that_are_not_there(shop: Shop) -> None:
             shop.refused(method, f"blobs/{digest}", 400, "DIGEST_INVALID")
 
 
+def test_a_blob_that_goes_when_it_is_opened(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.push_blob(CONTENT)
+    shop.recorder.take()
+
+    def gone(path: str, _offset: int) -> Any:
+        raise PathNotFoundError(path)
+
+    monkeypatch.setattr(shop.driver, "reader", gone)
+    shop.refused("GET", f"blobs/{DIGEST}", 404, "BLOB_UNKNOWN")
+
+
 def an_image_in(shop: Shop) -> Image:
     manifest = image_manifest(b"{}", [])
     shop.push_blob(b"{}")
@@ -569,6 +581,26 @@ def test_a_manifest_whose_bytes_are_gone_can_be_deleted(shop: Shop, tmp_path: Pa
     deleted = shop.recorder.facts[0].descriptor
     assert deleted
     assert (deleted.media_type, deleted.size) == ("", 0)
+
+
+def test_a_delete_that_ends_half_way_can_be_made_again(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = shop.push_image(tmp_path / "image", "v1")
+    delete, deleted = shop.driver.delete, list[str]()
+
+    def only_one(path: str) -> None:
+        if deleted:
+            raise StorageError(path)
+        deleted.append(path)
+        delete(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shop.driver, "delete", only_one)
+        shop.refused("DELETE", f"manifests/{image.digest}", 503, "UNAVAILABLE")
+    shop.call("DELETE", f"manifests/{image.digest}", status=202)
+    assert shop.recorder.take() == [("delete", "manifest", "shop/web", str(image.digest))]
+    assert not shop.exists(f"{HERE}/_manifests/tags/v1")
 
 
 def test_a_write_that_fails_is_told_as_failed(shop: Shop, tmp_path: Path) -> None:
