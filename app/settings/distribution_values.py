@@ -31,6 +31,10 @@ def _span(given: object) -> object:
     return parse_duration(int(given) if isinstance(given, str) and given.isdecimal() else given)  # type: ignore[arg-type]
 
 
+def _lowered(given: object) -> object:
+    return given.lower() if isinstance(given, str) else given
+
+
 Idle = Any
 Duration = Annotated[int, BeforeValidator(_span)]
 """Nanoseconds."""
@@ -39,3 +43,5 @@ Network = Annotated[str, AfterValidator(_network)]
 Positive = Annotated[Duration, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Listed = BeforeValidator(listed)
+InAnyCase = BeforeValidator(_lowered)
+"""Of a word that distribution also takes in capitals; its own example has `platforms: List`."""

@@ -15,6 +15,7 @@ from app.settings.distribution_values import (
     Count,
     Duration,
     Idle,
+    InAnyCase,
     Listed,
     Network,
     Pattern,
@@ -146,7 +147,7 @@ class Log(Section):
     """`fields` stand in every line."""
 
     accesslog: AccessLog = AccessLog()
-    level: Literal["error", "warn", "warning", "info", "debug"] = "info"
+    level: Annotated[Literal["error", "warn", "warning", "info", "debug"], InAnyCase] = "info"
     formatter: Literal["text", "json", "logstash"] = "text"
     fields: dict[str, Text] = Field(default_factory=dict)
 
@@ -184,7 +185,7 @@ class Platform(Section):
 class Indexes(Section):
     """Whose manifests must be there before an index of them: those of all platforms, of none, or of those listed."""
 
-    platforms: Literal["all", "none", "list"] = "all"
+    platforms: Annotated[Literal["all", "none", "list"], InAnyCase] = "all"
     platformlist: tuple[Platform, ...] = ()
 
 

@@ -110,6 +110,11 @@ def test_distributions_defaults_hold(read: Understand) -> None:
     assert RegistrySection().storage.delete.enabled  # in a file of our own
 
 
+def test_words_in_capitals(read: Understand) -> None:
+    section = read(f"{LEAST}log: {{level: Info}}\nvalidation: {{manifests: {{indexes: {{platforms: List}}}}}}\n").section
+    assert (section.log.level, section.validation.manifests.indexes.platforms) == ("info", "list")
+
+
 def test_anchors_and_merges(read: Understand) -> None:
     text = "version: 0.1\nx: &d {enabled: true}\nstorage: {inmemory: , delete: {<<: *d}}\n"
     assert read(text).section.storage.delete.enabled
