@@ -13,6 +13,7 @@ from app.settings.access import AuthSection, HtpasswdSection, ServiceSection, To
 if TYPE_CHECKING:
     from app.registry.access.htpasswd import Htpasswd
     from app.registry.access.service import TokenService
+    from app.registry.access.tokens import Trust
 
 T = TypeVar("T")
 
@@ -35,8 +36,7 @@ def make_access(settings: Settings) -> Access:
             with told_at(settings, "registry", "auth", "htpasswd"):
                 return Access(ByPassword(section.realm, _users("path", section.path).knows))
         case AuthSection(token=TokenSection() as section):
-            with told_at(settings, "registry", "auth", "token"):
-                return Access(_by_token(section))
+            return Access(_by_token(settings, section))
         case AuthSection(service=ServiceSection() as section):
             return _by_own_token(settings, section)
     return Access(Open())
@@ -60,19 +60,27 @@ def _users(key: str, path: Path) -> "Htpasswd":
     return Htpasswd(path)
 
 
-def _by_token(section: TokenSection) -> Gate:
-    from app.registry.access.keys import TrustedKeys
-    from app.registry.access.tokens import ByToken, Trust
+def _by_token(settings: Settings, section: TokenSection) -> Gate:
+    from app.registry.access.followed import Followed
+    from app.registry.access.tokens import ByToken
 
-    bundle = _read("rootcertbundle", section.rootcertbundle, Path.read_bytes)
-    key_set = _read("jwks", section.jwks, Path.read_text)
-    try:
-        keys = TrustedKeys.read(bundle, key_set)
-    except ValueError as error:
-        raise ConfigurationError(str(error)) from None
-    algorithms = frozenset(section.signingalgorithms) or None
+    files = [path for path in (section.rootcertbundle, section.jwks) if path is not None]
     realm = section.autoredirectpath if section.autoredirect else section.realm or ""
-    return ByToken(realm, Trust(section.issuer, section.service, keys, algorithms))
+    return ByToken(realm, Followed(files, lambda: _trust(settings, section)).now)
+
+
+def _trust(settings: Settings, section: TokenSection) -> "Trust":
+    from app.registry.access.keys import TrustedKeys
+    from app.registry.access.tokens import Trust
+
+    with told_at(settings, "registry", "auth", "token"):
+        bundle = _read("rootcertbundle", section.rootcertbundle, Path.read_bytes)
+        key_set = _read("jwks", section.jwks, Path.read_text)
+        try:
+            keys = TrustedKeys.read(bundle, key_set)
+        except ValueError as error:
+            raise ConfigurationError(str(error)) from None
+    return Trust(section.issuer, section.service, keys, frozenset(section.signingalgorithms) or None)
 
 
 def _read(key: str, path: Path | None, read: Callable[[Path], T]) -> T | None:
@@ -95,4 +103,5 @@ def _by_own_token(settings: Settings, section: ServiceSection) -> Access:
         service = TokenService.of(token_key(settings), users, grants)
     except ValueError as error:
         raise ConfigurationError(f"{settings.data / 'registry-token.key'}: {error}") from None
-    return Access(ByToken(f"/v2{TOKENS}", service.trust), service)
+    trust = service.trust
+    return Access(ByToken(f"/v2{TOKENS}", lambda: trust), service)

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 from images import an_image
+from tokens import ec_key, jwks, rsa_key
 
 from app.domain.digests import Digest
 from app.registry.validation import OCI_MANIFEST
@@ -37,6 +38,22 @@ def central(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def by_password(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:
     with configured(monkeypatch, tmp_path, HTPASSWD, sqlite_url) as client:
         yield client
+
+
+def test_other_keys_count_at_once(central: FlaskClient, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    headers = allowed("repository:shop/web:pull")
+
+    def answered(keys: str) -> int:
+        (tmp_path / "keys.json").write_text(keys)
+        return central.get("/v2/", headers=headers).status_code
+
+    assert central.get("/v2/", headers=headers).status_code == 200
+    assert answered(jwks(one=rsa_key())) == 401
+    assert answered(jwks(one=ec_key())) == 200
+    assert [answered("{"), central.get("/v2/", headers=headers).status_code] == [200, 200]
+    (told,) = [record.message for record in caplog.records if "stays in force" in record.message]
+    assert "registry.auth.token: not a set of keys" in told
+    assert answered(jwks(one=rsa_key())) == 401
 
 
 REQUESTS = [
@@ -149,16 +166,12 @@ def test_events_name_who_has_shown_who_they_are(by_password: FlaskClient, tmp_pa
     ann = login("ann", "sesame")
     for blob in image.blobs.values():
         by_password.post(f"/v2/shop/web/blobs/uploads/?digest={Digest.of(blob)}", data=blob, headers=ann)
-    pushed = by_password.put(
-        "/v2/shop/web/manifests/v1", data=image.manifest, headers=ann, content_type=OCI_MANIFEST
-    )
+    pushed = by_password.put("/v2/shop/web/manifests/v1", data=image.manifest, headers=ann, content_type=OCI_MANIFEST)
     assert pushed.status_code == 201
     assert {json.dumps(event["actor"]) for event in _told(tmp_path)} == {'{"name": "ann"}'}
 
 
-def test_without_access_no_name_is_believed(
-    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_access_no_name_is_believed(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with configured(monkeypatch, tmp_path, "", sqlite_url) as client:
         assert push_blob(client, "shop/web", login("mallory", "x")).status_code == 201
         assert push_blob(client, "shop/web", allowed("repository:shop/web:pull")).status_code == 201

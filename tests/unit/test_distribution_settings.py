@@ -111,7 +111,8 @@ def test_distributions_defaults_hold(read: Understand) -> None:
 
 
 def test_words_in_capitals(read: Understand) -> None:
-    section = read(f"{LEAST}log: {{level: Info}}\nvalidation: {{manifests: {{indexes: {{platforms: List}}}}}}\n").section
+    said = "log: {level: Info}\nvalidation: {manifests: {indexes: {platforms: List}}}\n"
+    section = read(LEAST + said).section
     assert (section.log.level, section.validation.manifests.indexes.platforms) == ("info", "list")
 
 

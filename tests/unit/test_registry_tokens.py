@@ -314,7 +314,7 @@ def test_keys_that_sign_nothing_here() -> None:
 
 
 def refused(shown: str | None, *wanted: Any) -> str:
-    gate = ByToken("https://auth.example/token", trust())
+    gate = ByToken("https://auth.example/token", trust)
     with pytest.raises(UnauthorizedError) as caught:
         gate.admit(Shown(lambda: "http://here", NOW, None, shown), wanted)
     return caught.value.challenge
@@ -334,5 +334,5 @@ def test_challenges() -> None:
 
 def test_a_realm_of_this_registry_itself() -> None:
     with pytest.raises(UnauthorizedError) as caught:
-        ByToken("/auth/token/", trust()).admit(Shown(lambda: "https://me.example", NOW), [])
+        ByToken("/auth/token/", trust).admit(Shown(lambda: "https://me.example", NOW), [])
     assert caught.value.challenge.startswith('Bearer realm="https://me.example/auth/token/",')

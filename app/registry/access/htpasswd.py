@@ -12,6 +12,8 @@ from pathlib import Path
 
 import bcrypt
 
+from app.registry.access.followed import Followed
+
 log = logging.getLogger(__name__)
 
 _BCRYPT = (b"$2a$", b"$2b$", b"$2y$")
@@ -47,14 +49,11 @@ class Users:
         return matches and user in self.hashes
 
 
-Stamp = tuple[int, int, int]
-
-
 class Htpasswd:
-    """The users of a file, which is read again when it changes.
+    """The users of a file, which is read again when it changes: nobody while it can't be read.
 
-    bcrypt is slow so that guessing is. What it said of a password holds for KEPT_S, known by a code that only this
-    process can make.
+    bcrypt is slow so that guessing is. What it said of a password and a hash holds for KEPT_S, known by a code that
+    only this process can make.
     """
 
     KEPT_S = 60.0
@@ -64,38 +63,35 @@ class Htpasswd:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._followed = Followed([path], self._read)
         self._lock = threading.Lock()
-        self._stamp: Stamp | None = None
-        self._users: Users | None = None
         self._key = secrets.token_bytes(32)
         self._turns = threading.BoundedSemaphore(self.AT_ONCE)
         self._said: OrderedDict[bytes, tuple[float, bool]] = OrderedDict()
 
     @property
     def users(self) -> Users:
-        """Those of now: nobody while the file can't be read."""
-        with self._lock:
-            stamp = _stamp(self._path)
-            if self._users is None or stamp != self._stamp:
-                self._users, self._stamp = self._read(), stamp
-                self._said.clear()
-            return self._users
+        """Those of now."""
+        return self._followed.now()
 
     def knows(self, user: str, password: str) -> bool:
         users = self.users
-        code = hmac.digest(self._key, f"{len(user)}:{user}{password}".encode("utf-8", "surrogatepass"), "sha256")
+        code = self._code(users.hashes.get(user, b""), user, password)
         said_at, known = self._said.get(code, (0.0, False))
         if said_at and time.monotonic() - said_at < self.KEPT_S:
             return known
         with self._turns:
             known = users.knows(user, password)
         with self._lock:
-            if users is self._users:
-                self._said[code] = (time.monotonic(), known)
-                self._said.move_to_end(code)
-                if len(self._said) > self.MOST_KEPT:
-                    self._said.popitem(last=False)
+            self._said[code] = (time.monotonic(), known)
+            self._said.move_to_end(code)
+            if len(self._said) > self.MOST_KEPT:
+                self._said.popitem(last=False)
         return known
+
+    def _code(self, hashed: bytes, user: str, password: str) -> bytes:
+        asked = f"{len(hashed)}:{len(user)}:{user}{password}".encode("utf-8", "surrogatepass")
+        return hmac.digest(self._key, hashed + asked, "sha256")
 
     def _read(self) -> Users:
         try:
@@ -103,11 +99,3 @@ class Htpasswd:
         except OSError as error:
             log.warning("%s can't be read, and lets nobody in: %s", self._path, error.strerror)
             return Users({})
-
-
-def _stamp(path: Path) -> Stamp | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns, found.st_size

@@ -1,6 +1,6 @@
 """Tokens: JSON web tokens as distribution's "Token Authentication Specification" has them. Pure."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,16 +67,16 @@ class Trust:
 
 @dataclass(frozen=True, slots=True)
 class ByToken:
-    """`realm`: where tokens are given; a path stands for one of this registry itself."""
+    """`realm`: where tokens are given; a path stands for one of this registry itself. `trust`: what counts now."""
 
     realm: str
-    trust: Trust
+    trust: Callable[[], Trust]
 
     def admit(self, shown: Shown, wanted: Sequence[Scope]) -> Visitor:
         if shown.token is None:
             raise UnauthorizedError(self._challenge(shown, wanted), wanted)
         try:
-            visitor = self.trust.visitor(shown.token, shown.now_s)
+            visitor = self.trust().visitor(shown.token, shown.now_s)
         except InvalidTokenError:
             raise UnauthorizedError(self._challenge(shown, wanted, "invalid_token"), wanted) from None
         if not visitor.may(wanted):
@@ -85,7 +85,7 @@ class ByToken:
 
     def _challenge(self, shown: Shown, wanted: Sequence[Scope], error: str = "") -> str:
         realm = shown.base_url() + self.realm if self.realm.startswith("/") else self.realm
-        said = {"realm": realm, "service": self.trust.service, "scope": " ".join(map(str, wanted)), "error": error}
+        said = {"realm": realm, "service": self.trust().service, "scope": " ".join(map(str, wanted)), "error": error}
         return "Bearer " + ",".join(f"{name}={quoted(value)}" for name, value in said.items() if value)
 
 
