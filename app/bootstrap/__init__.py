@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from app.bootstrap.acting import (
+    make_channel,
     make_channels,
     make_fan,
     make_forwards,
@@ -16,6 +17,7 @@ from app.bootstrap.acting import (
     make_receivers,
     make_settle,
     make_sinks,
+    make_trigger,
     make_triggers,
 )
 from app.bootstrap.addresses import told_at, url_of
@@ -57,6 +59,7 @@ __all__ = [
     "journal_engine",
     "log_failure",
     "make_bell",
+    "make_channel",
     "make_channels",
     "make_export",
     "make_fan",
@@ -73,6 +76,7 @@ __all__ = [
     "make_settle",
     "make_sinks",
     "make_storage",
+    "make_trigger",
     "make_triggers",
     "policy",
     "recorded_registry",

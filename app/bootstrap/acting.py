@@ -29,13 +29,15 @@ def make_sinks(settings: Settings, door: "Door") -> Mapping[str, "Sink"]:
 
 def make_triggers(settings: Settings, door: "Door") -> Mapping[str, "Trigger"]:
     """Those that deploy, as `trigger:NAME`. Raises ConfigurationError."""
+    return {f"trigger:{name}": make_trigger(settings, door, name) for name in settings.file.triggers}
+
+
+def make_trigger(settings: Settings, door: "Door", name: str) -> "Trigger":
+    """One of them. Raises ConfigurationError."""
     from app.sinks import kinds
 
-    triggers = {}
-    for name, section in settings.file.triggers.items():
-        with told_at(settings, "triggers", name):
-            triggers[f"trigger:{name}"] = kinds.trigger(section, door)
-    return triggers
+    with told_at(settings, "triggers", name):
+        return kinds.trigger(settings.file.triggers[name], door)
 
 
 def make_channels(settings: Settings, door: "Door") -> Mapping[str, "Channel"]:

@@ -2,9 +2,9 @@
 
 import click
 
-from app.cli.asking import Output, asking, listing
+from app.cli.asking import Output, as_json, asking, listing
 from app.cli.context import Context, pass_context
-from app.cli.tables import When
+from app.cli.tables import When, print_json
 from app.settings.operator import operator
 from app.store.queries import approvals as queries
 from app.store.queries.approvals import ApprovalFilter, ApprovalLine
@@ -23,25 +23,31 @@ def approvals(context: Context, output: Output, decided: bool) -> None:
 @click.command()
 @click.argument("delivery")
 @click.option("--reason", help="What others read who wonder.")
+@as_json
 @pass_context
-def approve(context: Context, delivery: str, reason: str | None) -> None:
+def approve(context: Context, delivery: str, reason: str | None, as_json: bool) -> None:
     """Let DELIVERY go, if it is still so."""
-    _decide(context, delivery, Word(True, operator(), reason))
+    _decide(context, delivery, Word(True, operator(), reason), as_json)
 
 
 @click.command()
 @click.argument("delivery")
 @click.option("--reason", help="What others read who wonder.")
+@as_json
 @pass_context
-def reject(context: Context, delivery: str, reason: str | None) -> None:
+def reject(context: Context, delivery: str, reason: str | None, as_json: bool) -> None:
     """End DELIVERY: it never goes."""
-    _decide(context, delivery, Word(False, operator(), reason))
+    _decide(context, delivery, Word(False, operator(), reason), as_json)
 
 
-def _decide(context: Context, delivery: str, word: Word) -> None:
+def _decide(context: Context, delivery: str, word: Word, as_json: bool) -> None:
     with asking(context):
         pass  # there is a database to write to
-    decide(context.engine, delivery, word)
+    decision = decide(context.engine, delivery, word)
+    if as_json:
+        print_json({"id": delivery, "decision": decision})
+    else:
+        click.echo(f"{delivery}: {decision}")
 
 
 def _row(line: ApprovalLine) -> dict[str, object]:

@@ -6,7 +6,7 @@ import time
 
 import click
 
-from app.bootstrap import make_channels
+from app.bootstrap import make_channel
 from app.cli.tables import print_text
 from app.domain.digests import Digest
 from app.domain.told import Told
@@ -47,7 +47,7 @@ def _channel(settings: Settings, door: Door, name: str) -> Channel:
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known) or 'none'}"
         raise ConfigurationError(f"no channel is called {name!r}; {hint}")
-    return make_channels(settings, door)[f"channel:{name}"]
+    return make_channel(settings, door, name)
 
 
 def _made_up(base_url: str) -> Told:

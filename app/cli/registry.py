@@ -138,7 +138,7 @@ def _recorded(settings: Settings) -> tuple[Registry, Listener]:
     served = serve_registry(settings, SilentBell())
     cause = Cause(
         request_id=str(uuid.uuid4()), addr="", host="", method="DELETE", user_agent="tagtrail registry", base_url="",
-        node=socket.gethostname(), instance=str(uuid.uuid4()),
+        node=socket.gethostname(), instance=str(uuid.uuid4()), actor=operator(),
     )  # fmt: skip
     return served.registry, Silent() if served.recorder is None else served.recorder.listener(cause)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import click
 
-from app.bootstrap import make_triggers
+from app.bootstrap import make_trigger
 from app.cli.asking import NothingKnownError, asking
 from app.cli.context import Context, pass_context
 from app.domain.fields import SAMPLES
@@ -34,7 +34,7 @@ def show(context: Context, /, name: str, change_id: str | None) -> None:
         hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known) or 'none'}"
         raise ConfigurationError(f"no trigger is called {name!r}; {hint}")
     with Door() as door:
-        sink = make_triggers(settings, door)[f"trigger:{name}"]
+        sink = make_trigger(settings, door, name)
         click.echo(sink.shown(sink.render(_told(context, change_id))))
 
 

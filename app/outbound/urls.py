@@ -26,13 +26,14 @@ class InvalidUrlError(TagtrailError, ValueError):
 class Url:
     """An absolute http or https URL. `host` is lower-case ASCII without brackets; `target` is path and query.
 
-    The repr and `shown` leave the target out: webhook URLs carry their secret there.
+    The repr and `shown` leave the target out: webhook URLs carry their secret there. `public`: what of it is no secret.
     """
 
     scheme: str
     host: str
     port: int
     target: str = field(repr=False)
+    public: str = field(default="…", repr=False, compare=False)
 
     @classmethod
     def parse(cls, text: str) -> Self:

@@ -86,9 +86,19 @@ def complaints(error: ValidationError, tree: yaml.Node | None, told: Callable[[W
         parts = [*one["loc"], *context.get("at", ()), *([context["key"]] if "key" in context else [])]
         where = _written(tree, parts)
         shown = ".".join(str(part) for part in where)
-        message = one["msg"].removeprefix("Value error, ")
+        message = _WORDS.get(one["type"]) or one["msg"].removeprefix("Value error, ")
         found.append(f"{told(where)}: {shown + ': ' if shown else ''}{message}")
     return found
+
+
+_WORDS = {
+    "missing": "this key is missing",
+    "tuple_type": "write a list",
+    "dict_type": "write keys and their values under it",
+    "model_type": "write keys and their values under it",
+    "union_tag_not_found": "it has no kind:",
+}
+"""In place of what pydantic says."""
 
 
 def _written(node: yaml.Node | None, told: Where) -> list[int | str]:

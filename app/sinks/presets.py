@@ -6,6 +6,7 @@ login page answered with 200 is no success. What is not `permanent` is tried aga
 
 import base64
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -195,7 +196,9 @@ def _at(base: SecretStr, *path: str, **query: str | SecretStr | None) -> Url:
     }
     below = "/".join(quote(part, safe="") for part in path)
     asked = f"?{urlencode(given)}" if given else ""
-    return Url.parse(f"{base.get_secret_value().rstrip('/')}/{below}{asked}")
+    start = Url.parse(base.get_secret_value())
+    public = f"{'' if start.target == '/' else '…/'}{below}{'?…' if given else ''}"
+    return replace(Url.parse(f"{base.get_secret_value().rstrip('/')}/{below}{asked}"), public=public)
 
 
 def _bearer(token: SecretStr) -> Proof:

@@ -21,6 +21,9 @@ from app.sinks.attempt import OneCall, attempt
 from app.sinks.sink import Message, Outcome
 from app.sinks.webhook import standard, templated
 
+_MADE = "(made at each attempt)"
+_ORIGINS = {"webhook-id": "(the delivery's id)"}
+_TRACE = {"traceparent": "(of the push and the delivery)"}
 _VISIBLE = "".join(map(chr, range(0x20, 0x7F)))
 Tree = Mapping[str, Any] | Sequence[Any] | Template | str | int | float | bool | None
 """JSON of which any text may be a template."""
@@ -92,10 +95,15 @@ class Request(OneCall):
     def shown(self, message: Message) -> str:
         """What an attempt would send, without its secrets."""
         headers = {"Content-Type": message.content_type} if message.content_type else {}
-        hidden = dict.fromkeys(self.proof.of("msg_sample", 0, message.body), "(made at each attempt, or secret)")
-        lines = [f"{self.shape.method} {self.url.shown}{'?' + message.query if message.query else ''}"]
-        lines += [f"{name}: {value}" for name, value in (headers | dict(message.headers) | hidden).items()]
+        own = {name: _ORIGINS.get(name, _MADE) for name in self.proof.of("msg_sample", 0, message.body)} | _TRACE
+        secret = dict.fromkeys(self.proof.headers, "(secret)")
+        lines = [f"{self.shape.method} {self._shown_url(message.query)}"]
+        lines += [f"{name}: {value}" for name, value in (headers | dict(message.headers) | own | secret).items()]
         return "\n".join([*lines, "", message.body.decode("utf-8", "replace")])
+
+    def _shown_url(self, query: str) -> str:
+        url = self.url.origin if self.url.target == "/" else f"{self.url.origin}/{self.url.public}"
+        return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
 
     def _call(self, message_id: str, message: Message, now_s: int) -> Call:
         own = {"Content-Type": message.content_type} if message.content_type else {}

@@ -27,8 +27,8 @@ class Word:
     note: str | None = None
 
 
-def decide(engine: Engine, identity: str, word: Word) -> None:
-    """Let the delivery go, or end it; at once, and for ever. Raises UndecidableError."""
+def decide(engine: Engine, identity: str, word: Word) -> str:
+    """Let the delivery go, or end it; at once, and for ever. The decision. Raises UndecidableError."""
     with writing(engine) as connection:
         now = now_ns(connection)
         asked = _undecided(connection, identity, now)
@@ -39,6 +39,7 @@ def decide(engine: Engine, identity: str, word: Word) -> None:
         detail = {"digest": asked.digest, "note": word.note}
         actions.add(connection, Action(word.by, f"approval.{decision}", identity, detail))
         held.wake(connection, now, identity)
+        return decision
 
 
 def of_link(engine: Engine, secret: str) -> Approval | None:
@@ -51,14 +52,17 @@ def of_link(engine: Engine, secret: str) -> Approval | None:
 def _undecided(connection: Connection, identity: str, now: int) -> Approval:
     asked = approvals.of(connection, [identity]).get(identity)
     found = deliveries.get(connection, identity)
-    if asked is None or found is None:
+    if found is None:
         raise UndecidableError(f"nothing waits for approval as {identity[:100]!r}; see `tagtrail approvals`")
+    is_so = f"it is {found.status}" + (f": {found.reason}" if found.reason else "")
+    if asked is None:
+        raise UndecidableError(f"{identity} asks for no approval; {is_so}")
     if asked.decision is not None:
         raise UndecidableError(f"it is {asked.decision} by {asked.actor} already")
     if now >= asked.deadline_ns:
         raise UndecidableError(f"its time was over at {rfc3339(asked.deadline_ns, 0)}")
     if found.status != Status.PENDING.value:
-        raise UndecidableError(f"it is {found.status}" + (f": {found.reason}" if found.reason else ""))
+        raise UndecidableError(is_so)
     if found.cause == deliveries.SCHEDULED and not deliveries.tells_the_present(connection, identity):
         raise UndecidableError("the tag moved on; what it points to now is asked about anew")
     return asked

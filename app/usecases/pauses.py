@@ -31,14 +31,16 @@ def scopes(rules: Collection[Rule], destinations: Collection[str]) -> list[str]:
     return [EVERYTHING, *(f"rule:{rule.name}" for rule in rules), *destinations]
 
 
-def pause(engine: Engine, wanted: Wanted, known: Collection[str], by: str) -> None:
+def pause(engine: Engine, wanted: Wanted, known: Collection[str], by: str) -> Pause:
     """Hold back what `wanted` names, one of the scopes `known`. Raises UnknownScopeError."""
     if wanted.scope not in known:
         raise UnknownScopeError(f"nothing is called {wanted.scope[:100]!r}; {_hint(wanted.scope, known)}")
     with writing(engine) as connection:
         until = None if wanted.until_ns is None else rfc3339_nano(wanted.until_ns)
         actions.add(connection, Action(by, "pause", wanted.scope, {"until": until, "reason": wanted.reason}))
-        pauses.put(connection, Pause(wanted.scope, now_ns(connection), wanted.until_ns, by, wanted.reason))
+        made = Pause(wanted.scope, now_ns(connection), wanted.until_ns, by, wanted.reason)
+        pauses.put(connection, made)
+        return made
 
 
 def resume(engine: Engine, scope: str, by: str) -> None:

@@ -4,6 +4,7 @@ Who asks writes what is to go where into the log of actions, and a promise; a wo
 deliveries of it. They are by hand: neither doubted nor superseded, and past whatever rests only by its rule.
 """
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -93,7 +94,8 @@ def _digest_then(connection: Connection, scope: AccessScope, wanted: Wanted) -> 
     found = moments.one(connection, scope, wanted.key, MomentFilter(wanted.at_ns))
     at = rfc3339(wanted.at_ns, 0)
     if found is None or found.digest is None:
-        raise NoWayBackError(f"at {at} this tag was {found.state if found else 'not-known'}; its history shows more")
+        was = "this tag was absent" if found and found.state == "absent" else "nothing was known of this tag"
+        raise NoWayBackError(f"at {at} {was}; its history shows more")
     if found.ambiguous:
         raise NoWayBackError(f"at {at} two digests were told of for this tag; name one of them")
     return found.digest
@@ -120,12 +122,16 @@ def _sends(rules: Sequence[Rule], key: TagKey, known: ChangeLine, trigger: str |
         if misplaced(rule.when, _place(key, known)) is None:
             for destination in rule.deploy:
                 found.setdefault(destination, Send(destination, new_id(), rule.name, rule.version))
-    if trigger is not None:
-        found = {name: send for name, send in found.items() if name == f"trigger:{trigger}"}
     if not found:
-        where = f" to {trigger}" if trigger else ""
-        raise NoWayBackError(f"no rule deploys {key.repository}:{key.tag}{where}; rules: says what goes where")
-    return tuple(found.values())
+        raise NoWayBackError(f"no rule deploys {key.repository}:{key.tag}; rules: says what goes where")
+    if trigger is None:
+        return tuple(found.values())
+    if f"trigger:{trigger}" not in found:
+        names = [name.removeprefix("trigger:") for name in found]
+        near = difflib.get_close_matches(trigger, names, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"its rules deploy to: {', '.join(names)}"
+        raise NoWayBackError(f"no rule deploys {key.repository}:{key.tag} to {trigger[:100]!r}; {hint}")
+    return (found[f"trigger:{trigger}"],)
 
 
 def _place(key: TagKey, known: ChangeLine) -> Told:

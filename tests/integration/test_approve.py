@@ -8,12 +8,13 @@ from email.policy import SMTP
 
 import pytest
 from acting import ALERT, DEPLOY, Stage, rule
-from builders import A, B
+from builders import A, B, add_delivery
 from listener import Listener, Reply
 from mail_server import MailServer
 from sqlalchemy import Engine, update
 
 from app import outbound
+from app.domain.deliveries import Status
 from app.domain.times import SECOND_NS
 from app.outbound import Door
 from app.sinks.email import Email
@@ -193,6 +194,12 @@ def test_a_decision_is_made_once(waiting: Stage) -> None:
         decide(waiting.engine, identity, Word(False, "os:bob"))
     with pytest.raises(UndecidableError, match="nothing waits for approval as 'msg_x'"):
         decide(waiting.engine, "msg_x", Word(True, "os:alice"))
+
+
+def test_what_was_refused_says_why_nobody_is_asked(stage: Stage) -> None:
+    add_delivery(stage.engine, "msg_1", status=Status.SUPERSEDED, reason="refused: downgrade from 2.0.0")
+    with pytest.raises(UndecidableError, match=r"msg_1 asks for no approval; it is superseded: refused: downgrade fr"):
+        decide(stage.engine, "msg_1", Word(True, "os:alice"))
 
 
 def test_sending_by_hand_goes_past_nobody(waiting: Stage) -> None:

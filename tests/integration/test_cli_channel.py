@@ -54,6 +54,13 @@ def test_an_unknown_name_is_told_with_the_nearest(listener: Listener) -> None:
     assert "no channel is called 'slak'; did you mean 'slack'?" in run("slak", status=1)
 
 
+def test_one_that_can_not_be_used_is_not_in_the_way_of_others(listener: Listener, tmp_path: Path) -> None:
+    channels = {"ops": {"kind": "webhook", "url": "${env:CHAT_URL}"}, "broken": {"kind": "webhook", "url": "ftp://x"}}
+    (tmp_path / "tagtrail.yml").write_text(json.dumps({"channels": channels}))
+    assert run("ops").startswith("taken: ")
+    assert "channels.broken: not a usable URL" in run("broken", status=1)
+
+
 def test_a_template_is_shown_and_sent(listener: Listener, tmp_path: Path) -> None:
     channel = {"kind": "slack", "url": "${env:CHAT_URL}", "template": "Look: {{ tag }} of {{ repository }}"}
     (tmp_path / "tagtrail.yml").write_text(json.dumps({"channels": {"ops": channel}}))

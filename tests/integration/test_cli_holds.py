@@ -53,30 +53,40 @@ def run(*arguments: str, status: int = 0) -> Result:
 
 
 def test_a_pause_is_listed_until_it_is_lifted(engine: Engine) -> None:
-    run("pause", "--reason", "cluster", "--until", "2h")
-    run("pause", "rule:web")
+    assert run("pause", "--reason", "cluster", "--until", "2h").stdout.startswith("everything: paused until 20")
+    assert run("pause", "rule:web").stdout == "rule:web: paused\n"
     listed = json.loads(run("pauses", "--json").stdout)
     assert [(one["scope"], one["actor"], one["reason"]) for one in listed] == [
         ("everything", operator(), "cluster"), ("rule:web", operator(), None),
     ]
     assert listed[0]["until"] is not None
-    run("resume", "everything")
+    assert run("resume").stdout == "everything: no longer paused\n"
     assert "rule:web" in run("pauses").stdout
     assert "everything" not in run("pauses").stdout
     assert "did you mean 'rule:web'?" in run("pause", "rule:wep", status=1).output
     assert "no time to come" in run("pause", "--until", "2020-01-01", status=2).output
-    assert "is not paused" in run("resume", "everything", status=1).output
+    assert "'everything' is not paused" in run("resume", status=1).output
+    assert json.loads(run("resume", "rule:web", "--json").stdout) == {"scope": "rule:web"}
+    made = json.loads(run("pause", "trigger:web", "--json").stdout)
+    assert (made["scope"], made["actor"], made["until"]) == ("trigger:web", operator(), None)
 
 
 def test_somebody_approves_or_rejects(stage: Stage) -> None:
     (waiting,) = json.loads(run("approvals", "--json").stdout)
     assert waiting["digest"] == B
-    run("approve", waiting["id"], "--reason", "fine")
-    assert "approved by" in run("reject", waiting["id"], status=1).output
+    assert run("approve", waiting["id"], "--reason", "fine").stdout == f"{waiting['id']}: approved\n"
+    assert "it is approved by" in run("reject", waiting["id"], status=1).output
     assert json.loads(run("approvals", "--json").stdout) == []
     (decided,) = json.loads(run("approvals", "--all", "--json").stdout)
     assert (decided["decision"], decided["actor"], decided["note"]) == ("approved", operator(), "fine")
     assert "nothing waits for approval" in run("reject", "msg_x", status=1).output
+
+
+def test_what_is_rejected_says_so(stage: Stage) -> None:
+    (waiting,) = json.loads(run("approvals", "--json").stdout)
+    decided = json.loads(run("reject", waiting["id"], "--json").stdout)
+    assert decided == {"id": waiting["id"], "decision": "rejected"}
+    assert f"it is rejected by {operator()} already" in run("approve", waiting["id"], status=1).output
 
 
 def test_the_way_back_is_shown_and_then_gone(stage: Stage) -> None:
@@ -102,7 +112,8 @@ def test_the_way_back_is_shown_and_then_gone(stage: Stage) -> None:
         (["shop/web:st*", "--digest", A], "name one tag"),
         (["shop/web:stable", "--digest", "abc"], "digest"),
         (["shop/web:stable", "--digest", C], "nobody has told of"),
-        (["shop/web:stable", "--digest", A, "--trigger", "db"], "no rule deploys shop/web:stable to db"),
+        (["shop/web:stable", "--digest", A, "--trigger", "db"], "to 'db'; its rules deploy to: web"),
+        (["shop/web:stable", "--digest", A, "--trigger", "wep"], "to 'wep'; did you mean 'web'?"),
         (["shop/api:stable", "--digest", A], "no registry has told of shop/api"),
     ],
 )

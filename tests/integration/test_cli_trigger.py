@@ -47,7 +47,10 @@ def test_what_would_be_sent_is_shown_without_secrets() -> None:
     shown = run("trigger", "show", "web").splitlines()
     assert shown[0] == f"POST https://deploy.example/…?digest=sha256%3A{'b' * 64}"
     assert "X-Tag: stable" in shown
-    assert "Authorization: (made at each attempt, or secret)" in shown
+    assert "Authorization: (secret)" in shown
+    assert "webhook-id: (the delivery's id)" in shown
+    assert "webhook-timestamp: (made at each attempt)" in shown
+    assert "traceparent: (of the push and the delivery)" in shown
     assert shown[-1] == '{"image": "registry.example:5000/shop/web@sha256:' + "b" * 64 + '"}'
     assert run("trigger", "show", "cli") == '["/bin/echo", "stable"]\nTOKEN=(secret)\n'
 

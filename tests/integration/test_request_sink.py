@@ -90,13 +90,39 @@ def test_a_secret_header_is_sent_and_kept_nowhere(trigger: Any, listener: Listen
     assert heard.headers["authorization"] == "Bearer t0k3n-t0k3n"
     assert message.headers == ()
     assert json.loads(heard.body)["data"]["after"] == AFTER  # Tagtrail's own message
-    assert "Authorization: (made at each attempt, or secret)" in sink.shown(message)
+    assert "Authorization: (secret)" in sink.shown(message)
 
 
 def test_an_answer_that_repeats_a_secret_header_is_kept_without_it(trigger: Any, listener: Listener) -> None:
     sink = trigger("""{kind: webhook, url: URL/, headers: {Authorization: "Bearer ${env:TOKEN}"}}""")
     listener.reply(Reply(500, body=b"you sent Bearer t0k3n-t0k3n, or t0k3n-t0k3n"))
     assert sink.send("msg_1", sink.render([MOVED]), NOW_S).answer == b"you sent [hidden], or [hidden]"
+
+
+@pytest.mark.parametrize(
+    ("section", "shown"),
+    [
+        ('kind: argocd, url: URL, application: web, token: "${env:TOKEN}"', "URL/api/v1/applications/web/sync"),
+        ('kind: argocd, url: URL/a, application: web, token: "${env:TOKEN}"', "URL/…/api/v1/applications/web/sync"),
+        ('kind: jenkins, url: URL, job: a, parameters: {X: "{{ tag }}"}, token: "${env:TOKEN}"',
+         "URL/job/a/buildWithParameters?…&X=stable"),
+        ('kind: portainer, url: "URL/api/webhooks/${env:TOKEN}"', "URL/…?tag=stable"),
+        ("kind: webhook, url: URL/", "URL"),
+    ],
+)  # fmt: skip
+def test_of_an_address_is_shown_what_is_no_secret(trigger: Any, listener: Listener, section: str, shown: str) -> None:
+    sink = trigger(f"{{{section}}}")
+    first, *_ = sink.shown(sink.render([MOVED])).splitlines()
+    assert first == f"POST {shown.replace('URL', listener.url)}"
+
+
+def test_what_stays_with_a_delivery_is_told_apart_from_what_each_attempt_makes(trigger: Any) -> None:
+    sink = trigger("""{kind: webhook, url: URL/, secret: "${env:NEW}", hmac: {header: X-Seal, secret: "${env:NEW}"}}""")
+    lines = sink.shown(sink.render([MOVED])).splitlines()
+    assert "webhook-id: (the delivery's id)" in lines
+    assert "traceparent: (of the push and the delivery)" in lines
+    for name in ("webhook-timestamp", "webhook-signature", "X-Seal"):
+        assert f"{name}: (made at each attempt)" in lines
 
 
 def test_two_secrets_make_two_signatures(trigger: Any, listener: Listener) -> None:

@@ -52,8 +52,8 @@ def test_mail_has_the_usual_port(path: Path, keys: str, port: int) -> None:
     ("channel", "complaint"),
     [
         ("kind: slak, url: x", ":2: channels.ops: "),
-        ("url: x", ":2: channels.ops: "),
-        ("kind: slack", ":2: channels.ops.url: Field required"),
+        ("url: x", ":2: channels.ops: it has no kind:"),
+        ("kind: slack", ":2: channels.ops.url: this key is missing"),
         ('kind: slack, url: x, secret: "${env:PASSWORD}"', ":2: channels.ops.secret: unknown key 'secret'; "),
         ("kind: discord, url: x, limit: 10", ":2: channels.ops.limit: write a limit as 10/1m"),
         ("kind: email, server: mail.example, from: a@example.com, to: []", ":2: channels.ops.to: "),

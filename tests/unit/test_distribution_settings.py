@@ -144,7 +144,7 @@ def test_what_is_not_followed_is_named(read: Understand, text: str, remark: str)
     [
         ("auth: {silly: {realm: a, service: b}}", ":3: auth.silly: not supported: it lets in whoever says anything"),
         ("auth: silly", ":3: auth.silly: unknown key 'silly'; known are htpasswd, token, service"),
-        ("auth: {htpasswd: }", ":3: auth.htpasswd.realm: Field required"),
+        ("auth: {htpasswd: }", ":3: auth.htpasswd.realm: this key is missing"),
         ("auth: {htpasswd: {realm: a, path: b, relm: c}}", "auth.htpasswd.relm: unknown key; did you mean 'realm'?"),
         ("auth: {token: {service: a, issuer: b, jwks: c}}", "auth.token: give the realm"),
         ("auth: {token: {realm: 'ftp://a', service: a, issuer: b}}", "auth.token.realm: "),

@@ -105,7 +105,7 @@ def test_all_that_is_said_of_azure_reaches_the_driver(tmp_path: Path, key: str, 
 @pytest.mark.parametrize(
     ("storage", "fault"),
     [
-        ("s3: {region: a}", "storage.s3.bucket: Field required"),
+        ("s3: {region: a}", "storage.s3.bucket: this key is missing"),
         ("s3: {region: a, bucket: b, bukcet: c}", "storage.s3.bukcet: unknown key; did you mean 'bucket'?"),
         ("s3: {region: a, bucket: b, v4auth: false}", "storage.s3.v4auth: Input should be"),
         ("s3: {region: a, bucket: b, redirectendpoint: c}", "storage.s3.redirectendpoint: unknown key"),

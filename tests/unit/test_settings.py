@@ -123,7 +123,7 @@ def test_a_whole_file_is_read(configure: Configure) -> None:
                 'hmac: {header: X, secret: "hunter2"}': ":5: origins.prod.auth.hmac.secret: write secrets by reference",
                 'oidc: {issuer: a, audience: b, keys: "${env:PROD_SECRET}"}': ":5: origins.prod.auth.oidc.keys: not a "
                 "set of keys",
-                "oidc: {issuer: a, audience: b}": ":5: origins.prod.auth.oidc.keys: Field required",
+                "oidc: {issuer: a, audience: b}": ":5: origins.prod.auth.oidc.keys: this key is missing",
             }.items()
         ],
         ("origins:\n  prod:\n    kind: auto\n    insecure: x\n    ignore: {tag: [a]}\n",
@@ -144,7 +144,7 @@ def test_a_whole_file_is_read(configure: Configure) -> None:
             ":2: registry.storage: name one storage driver, not two",
         ),
         ("origins: [\n", ":2: not YAML: "),
-        ("- a\n", ":1: Input should be a valid dictionary"),
+        ("- a\n", ":1: write keys and their values under it"),
     ],
 )
 def test_a_mistake_is_told_with_its_line_and_what_would_be_right(
@@ -187,7 +187,7 @@ def test_a_generic_origin_has_the_expressions_of_its_mapping(configure: Configur
         ('"image.label"', "1.10", ":8: origins.forge.mapping.tag: Input should be a valid string"),
         ("tag:", "tags:", ":8: origins.forge.mapping.tags: unknown key 'tags'; did you mean 'tag'?"),
         ("withdrawn: delete", "withdrawn: drop", ":9: origins.forge.mapping.actions.withdrawn: Input should be 'push'"),
-        ("      repository: image.path\n", "", ":5: origins.forge.mapping.repository: Field required"),
+        ("      repository: image.path\n", "", ":5: origins.forge.mapping.repository: this key is missing"),
         (MAPPED.partition("    mapping:")[2], " null\n", ":2: origins.forge: mapping: belongs to kind: generic"),
         ("kind: generic", "kind: ecr", ":2: origins.forge: mapping: belongs to kind: generic"),
         ("kind: generic", "kind: auto", ":2: origins.forge: mapping: belongs to kind: generic"),

@@ -51,7 +51,7 @@ def test_a_section_is_of_the_shape_of_its_kind(tmp_path: Path) -> None:
         ("kind: webhook", "kind: webhok", ":3: triggers.web.kind: no kind of trigger is called 'webhok'; did you mean"),
         ("kind: webhook", "settle: 1s", ":2: triggers.web.kind: no kind of trigger is called ''; known are webhook,"),
         ("query:", "qery:", ":6: triggers.web.qery: unknown key 'qery'; did you mean 'query'?"),
-        ("    url: https://deploy.example/hook\n", "", ":2: triggers.web.url: Field required"),
+        ("    url: https://deploy.example/hook\n", "", ":2: triggers.web.url: this key is missing"),
         ("{{ digest | tojson }}", "{{ digest }}", ":7: triggers.web.body: line 1 of the template: in JSON every "),
         ("{{ tag | tojson }}", "{{ tga | tojson }}", ":7: triggers.web.body: line 2 of the template: no field is "),
         ('"tag": {{', '"tag" {{', ":7: triggers.web.body: what it makes is not JSON: Expecting ':' delimiter"),
