@@ -100,7 +100,7 @@ def test_who_sends_no_body_keeps_nobody_waiting(port: int, path: str, headers: s
 
 def test_who_waits_long_is_told_so() -> None:
     unproven, closed = Unproven(), threading.Event()
-    unproven.WITHIN_S = 0.1  # type: ignore[misc]
+    unproven.WITHIN_S = unproven.PLACE_WITHIN_S = 0.1  # type: ignore[misc]
     told = [unproven.read("192.0.2.7", closed.wait) for _ in range(Unproven.OF_ONE)]
     assert [isinstance(one, Response) and one.status_code for one in told] == [408] * Unproven.OF_ONE
     refused = unproven.read("192.0.2.7", closed.wait)
@@ -109,6 +109,47 @@ def test_who_waits_long_is_told_so() -> None:
     assert unproven.read("192.0.2.8", lambda: b"{}") == b"{}", "an answered request holds no thread"
     closed.set()
     wait_until("its connections are gone", lambda: unproven.read("192.0.2.7", lambda: b"{}") == b"{}")
+
+
+def test_a_burst_of_one_address_waits_for_places() -> None:
+    """As of authentic senders behind one proxy; more than may wait are refused at once."""
+    unproven, all_there, told = Unproven(), threading.Barrier(Unproven.OF_ONE + 1), list[object]()
+    unproven.PLACE_WITHIN_S = 60  # type: ignore[misc]
+
+    def take() -> bytes:
+        all_there.wait()
+        return b"{}"
+
+    threads = [threading.Thread(target=lambda: told.append(unproven.read("192.0.2.7", take))) for _ in range(16)]
+    for one in threads:
+        one.start()
+    wait_until("as many wait", lambda: unproven._waiting["192.0.2.7"] == Unproven.OF_ONE)
+    refused = unproven.read("192.0.2.7", take)
+    assert isinstance(refused, Response)
+    assert refused.status_code == 429
+    assert unproven.read("192.0.2.8", lambda: b"[]") == b"[]", "others have places of their own"
+    for _ in range(2):
+        all_there.wait()
+    for one in threads:
+        one.join()
+    assert told == [b"{}"] * 16
+    assert (unproven._waiting, unproven._bodies, unproven._requests) == ({}, {}, 0)
+
+
+def test_who_waits_for_a_place_counts_for_all() -> None:
+    unproven, closed = Unproven(), threading.Event()
+    unproven.PLACE_WITHIN_S = 60  # type: ignore[misc]
+    addresses = ["192.0.2.1"] * 16 + ["192.0.2.2"] * 16
+    threads = [threading.Thread(target=unproven.read, args=(address, closed.wait)) for address in addresses]
+    for one in threads:
+        one.start()
+    wait_until("all hold a thread", lambda: unproven._requests == Unproven.IN_ALL)
+    refused = unproven.read("192.0.2.99", closed.wait)
+    closed.set()
+    assert isinstance(refused, Response)
+    assert refused.status_code == 503
+    for one in threads:
+        one.join()
 
 
 def test_many_addresses_leave_threads_to_those_who_prove_themselves() -> None:
