@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from images import image_manifest
 from sqlalchemy import Engine, Row, select
 
@@ -18,6 +19,7 @@ from app.registry.storage.factory import make_driver
 from app.registry.validation import OCI_MANIFEST
 from app.store import schema
 from app.store.engine import reading
+from app.usecases import record
 from app.usecases.record import Recorder
 
 CAUSE = Cause(
@@ -73,6 +75,13 @@ class Place:
             target = json.loads(row.event)["target"]
             found.append((row.seq, row.action, target.get("tag"), target["digest"] or None))
         return found
+
+
+@pytest.fixture
+def place(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """Pulls are written when a test says so."""
+    monkeypatch.setattr(record, "PULLS_EVERY_S", 3600)
+    return Place(engine)
 
 
 def _body(content: bytes) -> Body:

@@ -3,11 +3,13 @@
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
+
+import pytest
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,12 @@ class Listener:
 
     def sleep(self, seconds: float) -> None:
         self._closing.wait(seconds)
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    with Listener() as made:
+        yield made
 
 
 class _Server(ThreadingHTTPServer):

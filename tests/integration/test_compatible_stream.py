@@ -13,7 +13,7 @@ import pytest
 from envelopes_on_disk import body
 from flask.testing import FlaskClient
 from images import image_manifest
-from journalling import Place
+from journalling import Place, place
 from listener import Heard
 from notifying import Wire, wire
 from registry_server import an_app
@@ -26,10 +26,9 @@ from app.envelopes.distribution import dump
 from app.registry.access.gates import Open
 from app.registry.validation import OCI_INDEX, OCI_MANIFEST
 from app.settings.registry import RegistrySection
-from app.usecases import record
 from app.web.registry.causes import listener_for
 
-__all__ = ["wire"]
+__all__ = ["place", "wire"]
 
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 FORMS = {
@@ -60,12 +59,6 @@ def form(value: Any, name: str = "") -> Any:
     found = re.fullmatch(FORMS[name], str(value))
     assert found, f"{name}: {value!r}"
     return (type(value).__name__, name, *found.groupdict().values())
-
-
-@pytest.fixture
-def place(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Place:
-    monkeypatch.setattr(record, "PULLS_EVERY_S", 3600)
-    return Place(engine)
 
 
 @dataclass(frozen=True)

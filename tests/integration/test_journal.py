@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from journalling import CAUSE, Place
+from journalling import CAUSE, Place, place
 from sqlalchemy import Engine
 from sqlalchemy.event import listen
 from system import wait_until
@@ -23,12 +23,7 @@ from app.usecases.record import dump_fact, load_fact
 from app.usecases.settle_leftovers import OLD_NS, settle_leftovers
 
 ONE, OTHER = b"one", b"other"
-
-
-@pytest.fixture
-def place(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    monkeypatch.setattr(record, "PULLS_EVERY_S", 3600)
-    return Place(engine)
+__all__ = ["place"]
 
 
 class BrokenError(Exception):

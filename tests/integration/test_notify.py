@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from journalling import Place
-from listener import Listener, Reply
+from journalling import Place, place
+from listener import Listener, Reply, listener
 from postgres import free_port
-from sqlalchemy import Engine, Row, select
+from sqlalchemy import Row, select
 
 from app.domain.endpoints import Ignore
 from app.domain.times import SECOND_NS
@@ -18,22 +18,10 @@ from app.registry.notify import Fact
 from app.store import cursors, journal, schema
 from app.store.cursors import Failed, Position
 from app.store.engine import now_ns, reading, writing
-from app.usecases import record
 from app.usecases.notify import Receiver, begin, notify
 
 BLOB = "application/octet-stream"
-
-
-@pytest.fixture
-def place(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Place:
-    monkeypatch.setattr(record, "PULLS_EVERY_S", 3600)
-    return Place(engine)
-
-
-@pytest.fixture
-def listener() -> Iterator[Listener]:
-    with Listener() as made:
-        yield made
+__all__ = ["listener", "place"]
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import pytest
-from journalling import CAUSE, Place
+from journalling import CAUSE, Place, place
 from listener import Reply
 from notifying import Wire, wire
-from sqlalchemy import Engine, select
+from sqlalchemy import select
 
 from app.domain.endpoints import MOST_ANNOUNCED, Ignore
 from app.domain.signatures import Signed, SigningSecret, verify
@@ -17,13 +17,7 @@ from app.store.engine import now_ns, reading, writing
 from app.store.parked import Replayed
 from app.usecases import record
 
-__all__ = ["wire"]
-
-
-@pytest.fixture
-def place(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Place:
-    monkeypatch.setattr(record, "PULLS_EVERY_S", 3600)
-    return Place(engine)
+__all__ = ["place", "wire"]
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])

@@ -1,12 +1,11 @@
 """The journal keeps what somebody still has to be told, or may have to be told again."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
-from journalling import Place
-from listener import Listener, Reply
-from sqlalchemy import Engine, select, update
+from journalling import Place, place
+from listener import Listener, Reply, listener
+from sqlalchemy import select, update
 
 from app.domain.times import SECOND_NS
 from app.outbound import Door, Url
@@ -15,21 +14,10 @@ from app.store import parked, schema
 from app.store.engine import reading, writing
 from app.store.parked import Missed
 from app.usecases import prune_journal as module
-from app.usecases import record
 from app.usecases.notify import Receiver, notify
 from app.usecases.prune_journal import prune_journal
 
-
-@pytest.fixture
-def place(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Place:
-    monkeypatch.setattr(record, "PULLS_EVERY_S", 3600)
-    return Place(engine)
-
-
-@pytest.fixture
-def listener() -> Iterator[Listener]:
-    with Listener() as made:
-        yield made
+__all__ = ["listener", "place"]
 
 
 def happen(place: Place, *tags: str) -> None:
