@@ -1,22 +1,29 @@
 """Destinations with a proxy, an authority or a time of their own, from the configuration to the wire."""
 
 import base64
+import ssl
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from certificates import self_signed, serving
 from click.testing import CliRunner
+from journalling import Place, place
 from listener import Listener, Reply
 from proxy_server import proxy_server
 from wire import answering, hanging, wire
 
-from app.bootstrap import make_sinks
+from app.bootstrap import make_notify_doors, make_receivers, make_sinks
 from app.cli import main
 from app.outbound import Call, Door, Fault, InvalidUrlError, Limits, OutboundError, Proxy, Url
 from app.settings import ConfigurationError, load
 from app.sinks.sink import Message, Patient, Sink
+from app.store.engine import reading
+from app.store.standings import standings
 from app.usecases.deliver import LEASE_NS, lease_ns
+from app.usecases.notify import notify
+
+__all__ = ["place"]
 
 TAKEN = answering(b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok")
 LOGIN = "http://me:s3cr3t%21@"
@@ -204,3 +211,30 @@ def test_what_is_no_http_takes_none(folder: Path, door: Door) -> None:
     for kind in ("kubernetes, workload: deployment/web", "swarm, service: web, socket: /run/docker.sock"):
         with pytest.raises(ConfigurationError, match="unknown key 'proxy'"):
             sinks(folder, door, f'triggers: {{web: {{kind: {kind}, proxy: "http://p"}}}}\n')
+
+
+# Endpoints of our registry
+
+
+@pytest.mark.parametrize(
+    ("shown", "delivered"), [(", certificate: node.cert.pem, key: node.key.pem", True), ("", False)]
+)
+def test_an_endpoint_may_demand_a_certificate(
+    place: Place, folder: Path, certificate: Path, shown: str, delivered: bool
+) -> None:
+    self_signed(folder, "node")
+    (folder / "ca.pem").write_text(certificate.read_text())
+    demanding = serving(certificate)
+    demanding.verify_mode = ssl.CERT_REQUIRED
+    demanding.maximum_version = ssl.TLSVersion.TLSv1_2  # by TLS 1.3 a client hears only later that it was refused
+    demanding.load_verify_locations(folder / "node.cert.pem")
+    place.push_blob("shop/web", b"one")
+    with wire(TAKEN, demanding) as target:
+        endpoint = f"{{name: audit, url: 'https://localhost:{target.port}/', tls: {{ca: ca.pem{shown}}}}}"
+        (folder / "tagtrail.yml").write_text(f"registry: {{notifications: {{endpoints: [{endpoint}]}}}}")
+        (receiver,) = make_receivers(load()).values()
+        with make_notify_doors({"audit": receiver}, Door())["audit"] as own:
+            assert notify(place.engine, receiver, own, 0.0) == delivered
+    with reading(place.engine) as connection:
+        (found,) = standings(connection)
+    assert found.answer is None if delivered else str(found.answer).startswith("tls: ")
