@@ -12,7 +12,9 @@ from pathlib import Path
 from bench.figures import line
 from bench.surroundings import machine, versions
 
-BENCHES = ("ingest", "chain", "serial", "latency", "memory", "simulate", "burst", "registry", "storage", "notify")
+BENCHES = (
+    "ingest", "chain", "serial", "latency", "memory", "simulate", "burst", "registry", "listing", "storage", "notify",
+)  # fmt: skip
 LONG = "history"
 """Takes half an hour, and is run only by its name."""
 

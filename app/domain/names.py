@@ -31,9 +31,13 @@ def parse_repository(text: str) -> str:
     return text
 
 
+def is_tag(text: str) -> bool:
+    return _TAG.fullmatch(text) is not None
+
+
 def parse_tag(text: str) -> str:
     """`text` itself if it is a tag (OCI distribution-spec grammar, at most 128 characters)."""
-    if not _TAG.fullmatch(text):
+    if not is_tag(text):
         raise InvalidNameError("tag", text)
     return text
 

@@ -6,6 +6,9 @@ from app.domain.digests import Digest, is_digest
 from app.domain.errors import InvalidDigestError
 from app.registry.storage.driver import PathNotFoundError, StorageDriver
 
+SIZES = frozenset(len(str(Digest.of(b"", algorithm))) for algorithm in ("sha256", "sha384", "sha512"))
+"""How many bytes a link can have."""
+
 
 def follow(driver: StorageDriver, path: str) -> Digest | None:
     """What the link at `path` holds. An empty or broken one, which distribution 2 leaves after a crash, is

@@ -71,8 +71,12 @@ def tag(repository: str, name: str) -> str:
     return f"{tags(repository)}/{name}"
 
 
+CURRENT = "current/link"
+"""Below a tag."""
+
+
 def tag_current(repository: str, name: str) -> str:
-    return f"{tag(repository, name)}/current/link"
+    return f"{tag(repository, name)}/{CURRENT}"
 
 
 def tag_index(repository: str, name: str, digest: Digest) -> str:

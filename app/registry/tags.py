@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from app.domain.digests import Digest
-from app.domain.errors import InvalidNameError
-from app.domain.names import parse_tag
+from app.domain.names import is_tag
 from app.registry import links, paths
 from app.registry.errors import NAME_UNKNOWN, RegistryError
 from app.registry.storage.driver import PathNotFoundError, StorageDriver
@@ -29,7 +28,7 @@ class Tags:
 
         NAME_UNKNOWN if nothing was ever pushed there.
         """
-        names = (tag for tag in self._names(repository, after) if self.resolve(repository, tag))
+        names = self._names(repository, after)
         if count is None:
             return list(names), False
         found = list(islice(names, count + 1)) if count else []
@@ -53,19 +52,13 @@ class Tags:
         self._driver.delete(paths.tag(repository, tag))
 
     def _names(self, repository: str, after: str = "") -> Iterator[str]:
-        """The names of folders behind `after`, sorted; there may be no tag in one."""
-        folder = paths.tags(repository)
+        """Those behind `after`, sorted. A link that is too short or too long is what a crash left."""
         try:
-            children = self._driver.list(folder)
+            for name, size in self._driver.holders(paths.tags(repository), paths.CURRENT, after):
+                if size in links.SIZES and is_tag(name):
+                    yield name
         except PathNotFoundError:
             self._require(repository)
-            return
-        start = len(folder) + 1
-        for name in sorted(name for child in children if (name := child[start:]) > after):
-            try:
-                yield parse_tag(name)
-            except InvalidNameError:
-                continue
 
     def _require(self, repository: str) -> None:
         try:

@@ -248,6 +248,24 @@ def test_a_cancelled_file_is_gone(driver: Checked, size: int) -> None:
         writer.close()
 
 
+def test_children_that_hold_a_file(driver: Checked) -> None:
+    with pytest.raises(PathNotFoundError):
+        list(driver.holders("/tags", "current/link", ""))
+    for name in ("v1", "v1.0", "v1-b", "v10", "w"):
+        driver.put_content(f"/tags/{name}/current/link", name.encode())
+    driver.put_content("/tags/none/index/current/link", b"deeper")
+    driver.put_content("/tags/v2/current/link/below", b"a folder of that name")
+    driver.put_content("/tags/file", b"")
+    driver.put_content("/tags2/x/current/link", b"")
+    assert list(driver.holders("/tags", "current/link", "")) == [
+        ("v1", 2), ("v1-b", 4), ("v1.0", 4), ("v10", 3), ("w", 1),
+    ]  # fmt: skip
+    assert list(driver.holders("/tags", "current/link", "v1-b")) == [("v1.0", 4), ("v10", 3), ("w", 1)]
+    assert next(driver.holders("/tags", "current/link", "v1.")) == ("v1.0", 4)
+    with pytest.raises(InvalidPathError):
+        list(driver.holders("/tags", "../link", ""))
+
+
 def test_a_list_holds_direct_children_only(driver: Checked) -> None:
     with pytest.raises(PathNotFoundError) as caught:
         driver.list("/folder")

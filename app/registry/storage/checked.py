@@ -82,6 +82,10 @@ class Checked:
         with self._checking(path, root=True):
             return self._driver.list(path)
 
+    def holders(self, folder: str, inner: str, after: str) -> Iterator[tuple[str, int]]:
+        with self._checking(f"{folder}/{inner}"):
+            yield from self._driver.holders(folder, inner, after)
+
     def move(self, source: str, destination: str) -> None:
         with self._checking(destination), self._checking(source):
             self._driver.move(source, destination)

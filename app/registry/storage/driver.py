@@ -4,7 +4,7 @@ Paths are absolute, with `/` between parts that hold letters, digits, `.`, `_` a
 that and names the driver in every error, so drivers do neither.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -139,6 +139,11 @@ class StorageDriver(Protocol):
 
         PathNotFoundError for anything else that is not a folder. Names that end in `.tmp` may be the remains
         of a crash.
+        """
+
+    def holders(self, folder: str, inner: str, after: str) -> Iterator[tuple[str, int]]:
+        """In byte order the children of a folder behind `after` that hold a file `inner`, a path below each: name, and
+        size of that file. Who wants only some takes only some. PathNotFoundError if there is no folder.
         """
 
     def move(self, source: str, destination: str) -> None:

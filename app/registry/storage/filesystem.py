@@ -87,6 +87,18 @@ class Filesystem:
         with _found(path), os.scandir(self._place(path)) as entries:
             return [f"{path.rstrip('/')}/{entry.name}" for entry in entries]
 
+    def holders(self, folder: str, inner: str, after: str) -> Iterator[tuple[str, int]]:
+        place = self._place(folder)
+        with _found(folder), os.scandir(place) as entries:
+            names = sorted(entry.name for entry in entries if entry.name > after)
+        for name in names:
+            try:
+                found = os.stat(f"{place}/{name}/{inner}")  # noqa: PTH116  to make a Path takes as long
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            if stat.S_ISREG(found.st_mode):
+                yield name, found.st_size
+
     def move(self, source: str, destination: str) -> None:
         old, new = self._place(source), self._place(destination)
         with _found(source):

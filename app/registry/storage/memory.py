@@ -2,12 +2,13 @@
 
 import io
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import BinaryIO
 
 from app.registry.storage.driver import FileInfo, PathNotFoundError, StorageError
+from app.registry.storage.pieces import holders
 
 
 @dataclass(slots=True)
@@ -69,6 +70,13 @@ class Memory:
             raise PathNotFoundError(path)
         folder = path.rstrip("/") + "/"
         return sorted({folder + name.removeprefix(folder).split("/")[0] for name in inside})
+
+    def holders(self, folder: str, inner: str, after: str) -> Iterator[tuple[str, int]]:
+        with self._lock:
+            sizes = {path: len(self._files[path].content) for path in self._inside(folder)}
+        if not sizes:
+            raise PathNotFoundError(folder)
+        yield from holders(folder, inner, after, sizes)
 
     def move(self, source: str, destination: str) -> None:
         with self._lock:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from app.registry.storage.driver import FileInfo, FileReader, FileWriter, PathNotFoundError
+from app.registry.storage.pieces import holders
 
 REDIRECTED_FOR_S = 20 * 60
 """How long a client may use the address that it was sent to; as long as distribution's."""
@@ -122,6 +123,14 @@ class Objects:
         if not children and path != "/":
             raise PathNotFoundError(path)
         return sorted(children)
+
+    def holders(self, folder: str, inner: str, after: str) -> Iterator[tuple[str, int]]:
+        """All keys below are listed, which is a request for a thousand: one for each child would be many more."""
+        below = self._bucket.below(self._folder(folder))
+        sizes = {f"/{key.removeprefix(self._root)}": found.size for key, found in below}
+        if not sizes:
+            raise PathNotFoundError(folder)
+        yield from holders(folder, inner, after, sizes)
 
     def move(self, source: str, destination: str) -> None:
         with _found(source):

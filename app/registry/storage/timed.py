@@ -61,6 +61,10 @@ class Timed:
         with self._timing("List"):
             return self._driver.list(path)
 
+    def holders(self, folder: str, inner: str, after: str) -> Iterator[tuple[str, int]]:
+        with self._timing("Walk"):
+            yield from self._driver.holders(folder, inner, after)
+
     def move(self, source: str, destination: str) -> None:
         with self._timing("Move"):
             self._driver.move(source, destination)
