@@ -86,13 +86,13 @@ def run(folder: Path, rounds: int, _seconds: float) -> Iterator[Report]:
     report = Report("Latency", ("pushers", "way", "p50 ms", "p95 ms"))
     with (
         listening(_of_trigger) as trigger,
-        listening(_of_envelope) as endpoint,
+        listening(tag_told) as endpoint,
         tagtrail_up(folder, trigger.port) as up,
         docker_registry(folder, endpoint.port) as peer,
         watching(up.data / "tagtrail.db") as rows,
     ):
         for port in (up.port, peer):
-            _prepare(port)
+            put_blobs(port)
         report.notes.append(line(_described(up.data)))
         for load in LOADS:
             found = _rounds((up.port, rows, trigger), (peer, endpoint), load, rounds)
@@ -111,12 +111,13 @@ def _of_trigger(body: bytes) -> str | None:
     return f"{told['repository']}:{told['tag']}"
 
 
-def _of_envelope(body: bytes) -> str | None:
+def tag_told(body: bytes) -> str | None:
+    """`repository:tag` of the event in an envelope, if it has a tag."""
     target = json.loads(body)["events"][0]["target"]
     return f"{target['repository']}:{target['tag']}" if "tag" in target else None
 
 
-def _prepare(port: int) -> None:
+def put_blobs(port: int) -> None:
     """Push the blobs that all images share, to each repository."""
     with Pusher(port) as pusher:
         for repository in REPOSITORIES:
@@ -133,18 +134,18 @@ def _rounds(
             "docker-registry: its event")
     found = {way: Measured() for way in ways}
     for number in range(rounds):
-        sent, answered = _push(port, load, f"{load.pushers}-{load.every_s}-{number}")
+        sent, answered = push(port, load, f"{load.pushers}-{load.every_s}-{number}")
         trigger.wait_for(set(sent), ARRIVE_WITHIN_S)
         for way, arrived in zip(ways, (answered, rows.at, trigger.at), strict=False):
             found[way].add(sent, arrived)
-        sent, answered = _push(peer, load, f"{load.pushers}-{load.every_s}-{number}")
+        sent, answered = push(peer, load, f"{load.pushers}-{load.every_s}-{number}")
         endpoint.wait_for(set(sent), ARRIVE_WITHIN_S)
         for way, arrived in zip(ways[3:], (answered, endpoint.at), strict=True):
             found[way].add(sent, arrived)
     return found
 
 
-def _push(port: int, load: Load, label: str) -> tuple[dict[str, float], dict[str, float]]:
+def push(port: int, load: Load, label: str) -> tuple[dict[str, float], dict[str, float]]:
     """Push all images of a round; when each was sent and when it was answered, by `repository:tag`."""
     with ThreadPoolExecutor(load.pushers) as threads:
         jobs = [threads.submit(_push_some, port, load, f"{label}-{one}", one) for one in range(load.pushers)]

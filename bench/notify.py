@@ -1,14 +1,18 @@
-"""Events of our registry beside those of Debian's docker-registry: a backlog drained, and what events cost a push."""
+"""Events of our registry beside those of Debian's docker-registry.
+
+How long they take, how fast a backlog is drained, and what they cost a push.
+"""
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
 from bench.figures import Report, spread
+from bench.latency import ARRIVE_WITHIN_S, LOADS, Load, Measured, push, put_blobs, tag_told
 from bench.listener import Listener, listening
 from bench.processes import wait_until
 from bench.registry import PUSHERS, REPOSITORY, SILENT, Server, ours, prepare, small_images, theirs
@@ -33,8 +37,40 @@ class Counter:
 
 def run(folder: Path, rounds: int, seconds: float) -> Iterator[Report]:
     """Raises FileNotFoundError where docker-registry is not installed."""
+    yield _told(folder / "told", rounds)
     yield _drained(folder / "drain", rounds)
     yield _pushed(folder / "push", rounds, seconds)
+
+
+def _told(folder: Path, rounds: int) -> Report:
+    report = Report("From the PUT of a manifest to its event", ("pushers", "way", "p50 ms", "p95 ms"))
+    with ExitStack() as stack:
+        sides: list[tuple[Server, Listener]] = []
+        for start in (ours, theirs):
+            listener = stack.enter_context(listening(tag_told))
+            sides.append((stack.enter_context(start(folder, listener.port)), listener))
+            put_blobs(sides[-1][0].port)
+        for load in LOADS:
+            found = _timed(sides, load, rounds)
+            report.rows += [(str(load), way, spread(one.p50, 1), spread(one.p95, 1)) for way, one in found.items()]
+            report.data[str(load)] = {way: {"p50": one.p50, "p95": one.p95} for way, one in found.items()}
+    counts = ", ".join(f"{load.pushes} by {load}" for load in LOADS)
+    report.notes.append(f"{rounds} rounds on each in turn; pushes in a round: {counts}; an event an envelope.")
+    return report
+
+
+def _timed(sides: Sequence[tuple[Server, Listener]], load: Load, rounds: int) -> dict[str, Measured]:
+    found = {f"{server.name}: {way}": Measured() for server, _ in sides for way in ("answered", "its event")}
+    for number in range(-1, rounds):
+        for server, listener in sides[:: 1 if number % 2 else -1]:
+            label = f"{load.pushers}-{load.every_s}-{number + 1}"
+            sent, answered = push(server.port, load, label)
+            listener.wait_for(set(sent), ARRIVE_WITHIN_S)
+            server.rest()
+            if number >= 0:  # the one before warms up
+                found[f"{server.name}: answered"].add(sent, answered)
+                found[f"{server.name}: its event"].add(sent, listener.at)
+    return found
 
 
 def _drained(folder: Path, rounds: int) -> Report:
