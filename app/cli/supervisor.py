@@ -17,6 +17,8 @@ TOO_MANY_DEATHS = 5
 WITHIN_S = 30.0
 STOP_WITHIN_S = 25.0
 """Longer than an attempt of a delivery takes."""
+LAST_WITHIN_S = 10.0
+"""Longer than the keeper of a registry goes on telling (`workers.lanes`), and its last request after that."""
 LOOK_EVERY_S = 0.1
 _PR_SET_PDEATHSIG = 1
 
@@ -134,4 +136,4 @@ def _stop(children: Sequence[Child], within_s: float) -> None:
     for child in reversed(children[1:]):
         child.wait(deadline - time.monotonic())
     children[0].ask_to_end()
-    children[0].wait(5)
+    children[0].wait(LAST_WITHIN_S)

@@ -2,13 +2,15 @@
 
 import json
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from alone import Alone, registry_alone
 from chaos import LAYER, ask
 from images import image_manifest
-from listener import Listener
+from listener import Listener, Reply
 from postgres import Postgres, free_port
 from redis import Redis
 from system import running, wait_until
@@ -59,6 +61,20 @@ def test_five_of_five_arrive_when_the_endpoint_is_back(tmp_path: Path, end: obje
         end(alone)
     with registry_alone(tmp_path, config), Listener(port=port) as listener:
         wait_until("five of five", lambda: tags(listener) == wanted, 60)
+
+
+def test_who_is_ended_while_it_tells_gives_its_turn_back(tmp_path: Path) -> None:
+    """Else the next one waits until the lease is over."""
+    with Listener([Reply(delay=0.5)]) as listener:
+        config = CONFIG.format(folder=tmp_path, endpoint=listener.url.rpartition(":")[2])
+        with registry_alone(tmp_path, config) as alone:
+            assert [push(alone.host, f"v{number}") for number in range(25)] == [201] * 25
+            assert alone.stop() == 0
+            assert "is killed" not in alone.log
+        assert len(listener.heard) < 25
+    with closing(sqlite3.connect(tmp_path / "data/journal.db")) as journal:
+        (found,) = journal.execute("SELECT seq, leased_until_ns FROM cursors")
+    assert found == (3 * len(listener.heard), 0), "two blobs go before each manifest"
 
 
 def test_a_wiped_redis_and_a_database_that_is_restarted_lose_nothing(tmp_path: Path) -> None:
