@@ -9,7 +9,6 @@ import random
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,37 +26,33 @@ from app.store import cursors, journal
 from app.store.engine import Engine, UnavailableError, now_ns, reading
 from app.store.standings import Standing, standing
 from app.usecases.notify import Receiver, notify
-from app.usecases.settle_leftovers import settle_leftovers
 from workers import debug
 from workers.lanes import Lanes
+from workers.leftovers import Leftovers
 from workers.pruning import Pruning
 from workers.purging import Purging
 
 if TYPE_CHECKING:
-    from app.registry.locks import Locks
-    from app.registry.registry import Registry
     from workers.notify_meters import NotifyMeters
 
 log = logging.getLogger(__name__)
 
 EVERY_S = 0.2
 """How late an event may be told of whose ring was lost."""
-LEFTOVERS_EVERY_S = 10.0
 
 
 @dataclass(slots=True)
 class Keeper:
-    """`registry`, `purging`: None for what only the process that serves it can see."""
+    """`leftovers`, `purging`: None for what only the process that serves it can see."""
 
     engine: Engine
     ear: PipeEar
     receivers: Mapping[str, Receiver]
     doors: Mapping[str, Door]
-    registry: "tuple[Registry, Locks] | None"
+    leftovers: Leftovers | None
     purging: Purging | None
     pruning: Pruning
     lanes: Lanes = field(default_factory=Lanes)
-    leftovers_at: float = 0.0
 
     def round(self) -> None:
         """One look at everything that may be due."""
@@ -66,10 +61,8 @@ class Keeper:
             lagging = cursors.lagging(connection, self.receivers.keys(), last, now_ns(connection))
         for name in lagging:
             self.lanes.drain(f"notify:{name}", self._notifying(name))
-        if self.registry is not None and time.monotonic() >= self.leftovers_at:
-            self.leftovers_at = time.monotonic() + LEFTOVERS_EVERY_S
-            registry, locks = self.registry
-            settle_leftovers(self.engine, locks, registry.holds)
+        if self.leftovers is not None and self.leftovers.is_due:
+            self.lanes.drain("leftovers", self.leftovers.run)
         if self.purging is not None and self.purging.is_due:
             self.lanes.drain("purge", self.purging.run)
         if self.pruning.is_due:
@@ -102,7 +95,7 @@ def start(settings: Settings) -> Keeper:
         ear=PipeEar(settings.keeper_bell),
         receivers=receivers,
         doors=_doors(receivers, meters),
-        registry=None if unseen else make_registry(settings),
+        leftovers=None if unseen else Leftovers(bootstrap.journal_engine(settings), *make_registry(settings)),
         purging=None if unseen else Purging(purged, *make_storage(settings)),
         pruning=Pruning(bootstrap.journal_engine(settings), tuple(receivers)),
     )

@@ -19,15 +19,13 @@ from app.store import cursors, due, head, journal, outbox, windows
 from app.store.engine import Engine, UnavailableError, now_ns, reading
 from app.usecases.notify import begin
 from app.usecases.retain import cut
-from app.usecases.settle_leftovers import settle_leftovers
 from workers.lanes import Lanes
+from workers.leftovers import Leftovers
 from workers.pruning import Pruning
 from workers.purging import Purging
 from workers.silence import Watch
 
 if TYPE_CHECKING:
-    from app.registry.locks import Locks
-    from app.registry.registry import Registry
     from app.sinks.sink import Channel
     from app.usecases.checkpoint import Export
     from app.usecases.retain import Keeping
@@ -35,7 +33,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EVERY_S = 0.5
-LEFTOVERS_EVERY_S = 10.0
 CUT_EVERY_S = 3600.0
 RETENTION = "retention"
 """Who cuts, as the log of actions calls it."""
@@ -53,10 +50,9 @@ class Relay:
     bell: Bell
     endpoints: tuple[str, ...]
     forwards: Mapping[str, str]
-    registry: "tuple[Registry, Locks] | None"
+    leftovers: Leftovers | None
     export: "Export | None" = None
     keeping: "Keeping | None" = None
-    leftovers_at: float = 0.0
     checkpoint_at: float = 0.0
     cut_at: float = 0.0
     lanes: Lanes = field(default_factory=Lanes)
@@ -96,10 +92,8 @@ class Relay:
 
     def _keep_house(self) -> None:
         """What is done now and then, beside ringing."""
-        if self.registry is not None and time.monotonic() >= self.leftovers_at:
-            self.leftovers_at = time.monotonic() + LEFTOVERS_EVERY_S
-            registry, locks = self.registry
-            settle_leftovers(self.journal, locks, registry.holds)
+        if self.leftovers is not None and self.leftovers.is_due:
+            self.lanes.drain("leftovers", self.leftovers.run)
         if self.purging is not None and self.purging.is_due:
             self.lanes.drain("purge", self.purging.run)
         if self.pruning is not None and self.pruning.is_due:
@@ -137,22 +131,18 @@ class Relay:
 def start(settings: Settings) -> Relay:
     if settings.redis_url is None:
         raise bootstrap.MissingRedisError
-    looked_at = (
-        bootstrap.make_registry(settings)
-        if settings.serves_registry and settings.registry.storage.inmemory is None
-        else None
-    )
+    seen = settings.serves_registry and settings.registry.storage.inmemory is None
     return Relay(
         engine=bootstrap.audit_engine(settings),
         journal=bootstrap.journal_engine(settings),
         bell=bootstrap.make_bell(settings),
         endpoints=tuple(endpoint.name for endpoint in settings.endpoints),
         forwards={one.cursor: name for name, one in bootstrap.make_forwards(settings).items()},
-        registry=looked_at,
+        leftovers=_leftovers(settings) if seen else None,
         export=bootstrap.make_export(settings),
         watch=Watch(settings.origins, notified(settings)),
         keeping=_keeping(settings),
-        purging=_purging(settings) if looked_at else None,
+        purging=_purging(settings) if seen else None,
         pruning=Pruning(bootstrap.journal_engine(settings), tuple(endpoint.name for endpoint in settings.endpoints)),
     )
 
@@ -167,6 +157,10 @@ def notified(settings: Settings) -> Callable[[], "Mapping[str, Channel]"]:
             return bootstrap.make_notified(settings, door)
 
     return make
+
+
+def _leftovers(settings: Settings) -> Leftovers:
+    return Leftovers(bootstrap.journal_engine(settings), *bootstrap.make_registry(settings))
 
 
 def _purging(settings: Settings) -> Purging:

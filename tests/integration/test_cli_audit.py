@@ -237,7 +237,7 @@ def test_checkpoints_go_where_the_configuration_says(engine: Engine) -> None:
         export = make_export(load())
         assert export is not None
         relay = Relay(
-            engine=engine, journal=engine, bell=_Silent(), endpoints=(), forwards={}, registry=None, export=export
+            engine=engine, journal=engine, bell=_Silent(), endpoints=(), forwards={}, leftovers=None, export=export
         )
         relay.round()
         (heard,) = listener.wait_for(1)

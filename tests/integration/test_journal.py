@@ -16,6 +16,7 @@ from app.envelopes import Received, parse
 from app.envelopes.distribution import dump, envelope, with_ours
 from app.registry import manifests
 from app.registry.notify import Fact, Silent
+from app.registry.storage.driver import StorageError
 from app.store import journal
 from app.store.engine import UnavailableError, make_engine, reading, writing
 from app.usecases import record
@@ -126,6 +127,21 @@ def test_after_a_crash_storage_says_what_is_told(place: Place, moved: bool) -> N
     assert settle_leftovers(place.engine, place.locks, place.registry.holds, at_start=True) == 1
     assert [tag for _seq, _action, tag, _digest in place.told()] == ["stable"] * moved
     assert settle_leftovers(place.engine, place.locks, place.registry.holds, at_start=True) == 0
+
+
+def test_what_storage_can_not_show_now_is_settled_later(place: Place) -> None:
+    for repository in ("shop/api", "shop/web"):
+        place.crash([tag_fact(place, repository, "stable", ONE)])
+
+    def holds(fact: Fact) -> bool:
+        if fact.repository == "shop/api":
+            raise StorageError("away")
+        return place.registry.holds(fact)
+
+    assert settle_leftovers(place.engine, place.locks, holds, at_start=True) == 1
+    assert [row.repository for row in place.rows()] == ["shop/api"]
+    assert settle_leftovers(place.engine, place.locks, place.registry.holds, at_start=True) == 1
+    assert place.rows() == []
 
 
 def test_of_a_delete_cut_in_two_only_what_happened_is_told(place: Place) -> None:
