@@ -21,7 +21,7 @@ from app.registry import catalog, paths
 from app.registry.collect import Asked, Collected, digests_in
 from app.registry.locks import CollectingError
 from app.registry.notify import Fact
-from app.registry.storage.driver import StorageDriver
+from app.registry.storage.driver import StorageDriver, StorageError
 from app.registry.storage.factory import make_driver
 from app.registry.validation import OCI_INDEX, OCI_MANIFEST
 
@@ -252,6 +252,26 @@ def test_deleting_a_repository(shop: Shop, tmp_path: Path) -> None:
     shop.refused("DELETE", "_tagtrail/repository", 404, "NAME_UNKNOWN")
     shop.call("HEAD", f"/v2/shop/web/below/blobs/{Digest.of(b'kept')}", status=200)
     shop.push_image(tmp_path / "again", "v1")
+
+
+def test_a_repository_that_goes_half_way_keeps_its_tags(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = shop.push_image(tmp_path / "image", "v1")
+    delete = shop.driver.delete
+
+    def all_but_links(path: str) -> None:
+        if path.endswith("/_layers"):
+            raise StorageError(path, "Directory not empty")
+        delete(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shop.driver, "delete", all_but_links)
+        shop.refused("DELETE", "_tagtrail/repository", 503, "UNAVAILABLE")
+    assert shop.call("GET", "manifests/v1", status=200).data == image.manifest
+    shop.recorder.take()
+    shop.call("DELETE", "_tagtrail/repository", status=202)
+    assert shop.recorder.take() == [("delete", "repository", "shop/web")]
 
 
 # The catalog
