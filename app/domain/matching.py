@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from app.domain.rules import Rule, differs, facts, misplaced, varies
 from app.domain.told import Told
 
-MOST_REMEMBERED = 200_000
+MOST_REMEMBERED = 100_000
 """Places, and sorts of changes, of which it is remembered what rules make of them."""
 _Asked = tuple[tuple[Rule, bool], ...]
 """Rules, and whether they look at more than `facts`."""
