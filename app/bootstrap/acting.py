@@ -137,11 +137,9 @@ def _position(settings: Settings, endpoint: "Endpoint") -> tuple[int, ...]:
 
 
 def _tls(section: "EndpointTls") -> "Tls | None":
-    from app.outbound import Tls
-    from app.sinks.doors import pems
+    from app.sinks.doors import tls_of
 
-    files = pems(section)
-    return Tls(*files) if any(files) else None
+    return tls_of(section) if section.ca or section.certificate else None
 
 
 def make_notify_doors(receivers: Mapping[str, "Receiver"], shared: "Door") -> Mapping[str, "Door"]:

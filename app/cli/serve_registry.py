@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from app.bootstrap.addresses import told_at
 from app.bootstrap.checking import check_registry
 from app.bootstrap.registry import journal_engine
 from app.bootstrap.standalone import METRICS, configure_logging
@@ -98,19 +99,20 @@ def check(settings: Settings) -> None:
 
 
 def _check_tls(settings: Settings, tls: Tls) -> None:
-    for path in (tls.certificate, tls.key, *tls.clientcas):
+    with told_at(settings, "registry", "http", "tls"):
+        for path in (tls.certificate, tls.key, *tls.clientcas):
+            try:
+                assert path is not None  # noqa: S101 - certificate and key go together
+                path.read_bytes()
+            except OSError as error:
+                raise ConfigurationError(f"{path}: {error.strerror}") from None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         try:
-            assert path is not None  # noqa: S101 - certificate and key go together
-            path.read_bytes()
-        except OSError as error:
-            raise ConfigurationError(f"{settings.config}: http.tls: {path}: {error.strerror}") from None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    try:
-        context.load_cert_chain(str(tls.certificate), str(tls.key), password="")
-        for path in tls.clientcas:
-            context.load_verify_locations(path)
-    except (ssl.SSLError, ValueError) as error:
-        raise ConfigurationError(f"{settings.config}: http.tls: {error}") from None
+            context.load_cert_chain(str(tls.certificate), str(tls.key), password="")
+            for path in tls.clientcas:
+                context.load_verify_locations(path)
+        except (ssl.SSLError, ValueError) as error:
+            raise ConfigurationError(str(error)) from None
 
 
 def prepare_journal(settings: Settings) -> None:

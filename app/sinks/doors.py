@@ -46,9 +46,14 @@ class _Files(Protocol):
     def key(self) -> Path | None: ...
 
 
-def pems(section: _Files) -> tuple[str | None, str | None, str | None]:
-    """The texts of authorities, certificate and key of a `tls:`. Raise ConfigurationError."""
-    return _pem("ca", section.ca), _pem("certificate", section.certificate), _pem("key", section.key)
+def tls_of(section: _Files) -> Tls:
+    """What the files of a `tls:` hold, if it can be used. Raise ConfigurationError."""
+    tls = Tls(_pem("ca", section.ca), _pem("certificate", section.certificate), _pem("key", section.key))
+    try:
+        tls.context()
+    except OSError as error:
+        raise ConfigurationError(f"can't be used: {error.strerror or type(error).__name__}", ("tls",)) from None
+    return tls
 
 
 def _pem(key: str, path: Path | None) -> str | None:

@@ -28,7 +28,7 @@ from app.sinks import presets
 from app.sinks.apprise import Apprise
 from app.sinks.command import Command
 from app.sinks.discord import Discord
-from app.sinks.doors import door_for, own_door, pems
+from app.sinks.doors import door_for, own_door, tls_of
 from app.sinks.email import Email
 from app.sinks.kubernetes import PLACES, Credentials, Kubernetes
 from app.sinks.request import Proof, Request, Shape
@@ -120,7 +120,7 @@ def _swarm(section: SwarmTrigger, door: Door) -> Swarm:
     if section.socket is not None:
         door = Door(through=section.socket)
     elif section.tls is not None:
-        door = own_door(Tls(*pems(section.tls)))
+        door = own_door(tls_of(section.tls))
     return Swarm(door, url, section.service, section.pull_from)
 
 

@@ -388,7 +388,7 @@ def test_check_says_what_it_would_do(tmp_path: Path) -> None:
     ("config", "fault"),
     [
         ("", "configure auth:"),
-        ("http: {addr: 'localhost:1', tls: {certificate: /none.pem, key: /none.key}}", "http.tls: /none.pem: No such"),
+        ("http: {addr: 'localhost:1', tls: {certificate: /none.pem, key: /none.key}}", ":3: http.tls: /none.pem: No "),
         ("http: {addr: 'localhost:1', tls: {certificate: config.yml, key: config.yml}}", "http.tls: "),
         ("auth: {htpasswd: {realm: a, path: nowhere}}", "nowhere is not there; make it with: htpasswd -B -c "),
         ("auth: {token: {realm: 'http://a', service: a, issuer: b}}", "auth.token: no key is trusted"),

@@ -50,6 +50,11 @@ def without(monkeypatch: pytest.MonkeyPatch, client: str) -> None:
         ("registry:\n  notifications:\n    endpoints:\n      - name: one\n        url: https://a.example\n"
          "      - name: two\n        url: https://a.example\n        tls:\n          ca: none.pem\n",
          ":9: registry.notifications.endpoints.1.tls.ca: FOLDER/none.pem: can't be read: No such file"),
+        ("registry:\n  notifications:\n    endpoints:\n      - name: one\n        url: https://a.example\n"
+         "        tls:\n          ca: tagtrail.yml\n", ":6: registry.notifications.endpoints.0.tls: can't be used: "),
+        ("triggers:\n  s:\n    kind: swarm\n    service: a\n    url: https://a.example\n    tls:\n"
+         "      ca: tagtrail.yml\n      certificate: tagtrail.yml\n      key: tagtrail.yml\n",
+         ":6: triggers.s.tls: can't be used: "),
         ("registry:\n  auth:\n    htpasswd:\n      realm: a\n      path: none\n",
          ":5: registry.auth.htpasswd.path: FOLDER/none is not there; make it with: htpasswd -B -c "),
         ("forward:\n  a:\n    url: ftp://a.example\n", ":2: forward.a: not a usable URL"),
