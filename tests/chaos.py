@@ -74,12 +74,13 @@ class Process:
 
 @dataclass
 class Pusher:
-    """A client with a repository of its own. `told`: what it got a 201 for, in order."""
+    """A client with a repository of its own. `told`: the tags and digests that it got a 201 for, in order; `blobs`."""
 
     host: str
     repository: str
     seed: int
     told: list[tuple[str, str]] = field(default_factory=list)
+    blobs: list[str] = field(default_factory=list)
     stopped: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
@@ -87,20 +88,32 @@ class Pusher:
         number = 0
         while not self.stopped.is_set():
             tag, number = f"t{source.randrange(TAGS)}", number + 1
-            self._push(tag, number, gives_up=source.random() < 0.1)
+            gives_up = source.random() < 0.1
+            if source.random() < 0.2:
+                self._push_blob(b"%d-%d" % (self.seed, number), gives_up=gives_up)
+            else:
+                self._push(tag, number, gives_up=gives_up)
 
     def _push(self, tag: str, number: int, *, gives_up: bool) -> None:
-        """Until it is there, as clients do; some give up after one try."""
         manifest = json.loads(image_manifest(b"{}", [LAYER]))
         body = json.dumps(manifest | {"annotations": {"number": f"{self.seed}-{number}"}}).encode()
-        path = f"/v2/{self.repository}/manifests/{tag}"
+        if self._is_taken("PUT", f"manifests/{tag}", body, OCI_MANIFEST, gives_up=gives_up):
+            self.told.append((tag, str(Digest.of(body))))
+
+    def _push_blob(self, body: bytes, *, gives_up: bool) -> None:
+        digest = str(Digest.of(body))
+        if self._is_taken("POST", f"blobs/uploads/?digest={digest}", body, gives_up=gives_up):
+            self.blobs.append(digest)
+
+    def _is_taken(self, method: str, path: str, *content: Any, gives_up: bool) -> bool:
+        """Tried until it is, as clients do; some give up after one try."""
         while not self.stopped.is_set():
-            if ask(self.host, "PUT", path, body, OCI_MANIFEST) == 201:
-                self.told.append((tag, str(Digest.of(body))))
-                return
+            if ask(self.host, method, f"/v2/{self.repository}/{path}", *content) == 201:
+                return True
             if gives_up:
-                return
+                return False
             time.sleep(0.05)
+        return False
 
 
 def ask(host: str, method: str, path: str, body: bytes = b"", kind: str = "application/octet-stream") -> int:

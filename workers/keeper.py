@@ -72,10 +72,6 @@ class Keeper:
         def send() -> None:
             jitter = random.uniform(-1, 1)  # noqa: S311
             notify(self.engine, self.receivers[name], self.doors[name], jitter, self.lanes.is_over)
-            with reading(self.engine) as connection:
-                now = standing(connection, name)
-            if now.failures == 1:
-                log.warning("endpoint %s: %s; its events wait until it takes them", name, now.answer)
 
         return send
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from app.queue.jobs import Lane
 
-TOGETHER_S = 0.01
-"""What rings within this time is heard as one ring."""
+TOGETHER_S = 0.04
+"""Rings are at least so far apart: what comes between is heard as one."""
 _PIPE_BYTES = 65536
 
 
@@ -34,11 +34,13 @@ class PipeBell:
 class PipeEar:
     def __init__(self, path: Path) -> None:
         self._pipe = _open(path)
+        self._heard_at = 0.0
 
     def wait(self, within_s: float) -> None:
         """Until it rings, or the time is over."""
         ready, _, _ = select.select([self._pipe], [], [], within_s)
         if ready:
-            time.sleep(TOGETHER_S)
+            time.sleep(max(self._heard_at + TOGETHER_S - time.monotonic(), 0))
+            self._heard_at = time.monotonic()
             with suppress(BlockingIOError):
                 os.read(self._pipe, _PIPE_BYTES)

@@ -1,5 +1,6 @@
 """Sends what comes behind a cursor to one endpoint, in order, by one sender at a time over all processes."""
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from app.sinks.attempt import retry_after
 from app.store import cursors
 from app.store.cursors import Failed, Position, Turn
 from app.store.engine import Connection, Engine, now_ns, writing
+
+log = logging.getLogger(__name__)
 
 LEASE_MARGIN_NS = 5 * SECOND_NS
 LONGEST_BACKOFF_NS = 60 * SECOND_NS
@@ -204,6 +207,8 @@ class _Sender(Generic[Content]):
             at_ns = now_ns(connection) + self._wait_ns(failure)
             cursors.back_off(connection, self.turn, self.at, Failed(self.failures, self.refusals, at_ns, failure.text))
             self.ours = False
+        if self.failures == 1:
+            log.warning("endpoint %s: %s; what is to come waits until it is taken", self.endpoint.name, failure.text)
         return False
 
     def _set_aside(self, connection: Connection, piece: Piece[Content], reason: str) -> bool:

@@ -50,9 +50,11 @@ def pushes(run: Chaos) -> dict[str, list[tuple[str, str]]]:
 
 def every_push_is_told(run: Chaos) -> None:
     told = pushes(run)
+    digests = {(event["target"]["repository"], event["target"]["digest"]) for event in run.events}
     for pusher in run.pushers:
         assert pusher.told
         assert not set(pusher.told) - set(told[pusher.repository])
+        assert not {(pusher.repository, blob) for blob in pusher.blobs} - digests
 
 
 def no_move_is_made_up(run: Chaos) -> None:

@@ -128,11 +128,14 @@ def test_an_envelope_of_several_has_a_limit(
 
 
 def test_it_stops_at_the_first_failure_and_goes_on_from_there(
-    place: Place, listener: Listener, receiver: Receiver, door: Door
+    place: Place, listener: Listener, receiver: Receiver, door: Door, caplog: pytest.LogCaptureFixture
 ) -> None:
     happen(place, 3)
     listener.reply(Reply(200), Reply(503), Reply(200))
     assert notify(place.engine, receiver, door, 0.0) == 1
+    assert [one.getMessage() for one in caplog.records] == [
+        "endpoint audit: answered 503; what is to come waits until it is taken"
+    ]
     failed = cursor(place)
     assert (failed.seq, failed.failures, failed.last_answer, failed.leased_until_ns) == (1, 1, "answered 503", 0)
     assert notify(place.engine, receiver, door, 0.0) == 0, "not before its time"

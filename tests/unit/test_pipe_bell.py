@@ -4,6 +4,9 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
+from app.queue import pipe
 from app.queue.jobs import Lane
 from app.queue.pipe import PipeBell, PipeEar
 
@@ -35,4 +38,15 @@ def test_it_never_waits_itself(tmp_path: Path) -> None:
         bell.ring(LANE)
     ear = PipeEar(tmp_path / "bell")
     assert waited_s(ear, 10) < 5
+    assert waited_s(ear, 0.05) >= 0.04
+
+
+def test_a_lone_ring_is_heard_at_once_and_many_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipe, "TOGETHER_S", 0.5)
+    ear, bell = PipeEar(tmp_path / "bell"), PipeBell(tmp_path / "bell")
+    bell.ring(LANE)
+    assert waited_s(ear, 10) < 0.25
+    for _ in range(3):
+        bell.ring(LANE)
+    assert 0.25 < waited_s(ear, 10) < 5
     assert waited_s(ear, 0.05) >= 0.04
