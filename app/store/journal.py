@@ -4,8 +4,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
 
+from app.store.dialect import listed, one_of
 from app.store.schema import journal, journal_head, parked
 
 
@@ -107,11 +108,15 @@ def _settle_found(connection: Connection, operation: str, intents: Sequence[Inte
 
 
 def settle_rows(connection: Connection, ids: Sequence[int]) -> None:
-    """Give each row its number under the journal's lock."""
+    """Give each row that has none its number, under the journal's lock."""
     if not ids:
         return
-    first = _advance_head(connection, len(ids)) - len(ids) + 1
-    connection.execute(_NUMBER, [{"row": row, "number": number} for number, row in enumerate(ids, first)])
+    _advance_head(connection, 0)  # whoever has numbered some meanwhile is done
+    unnumbered = select(journal.c.id).where(*_open(connection)).order_by(journal.c.id)
+    rows = connection.execute(unnumbered, _given(connection, ids)).scalars().all()
+    if rows:
+        first = _advance_head(connection, len(rows)) - len(rows) + 1
+        connection.execute(_NUMBER, [{"row": row, "number": number} for number, row in enumerate(rows, first)])
 
 
 def append(connection: Connection, happened: Sequence[Intent]) -> None:
@@ -124,9 +129,17 @@ def append(connection: Connection, happened: Sequence[Intent]) -> None:
 
 def forget(connection: Connection, ids: Collection[int]) -> None:
     """Intents that never came true."""
-    if not ids:
-        return
-    connection.execute(delete(journal).where(journal.c.id.in_(list(ids)), journal.c.seq.is_(None)))
+    if ids:
+        connection.execute(delete(journal).where(*_open(connection)), _given(connection, ids))
+
+
+def _open(connection: Connection) -> tuple[ColumnElement[bool], ...]:
+    """Those that are `_given` and have no number: a delete may have taken more tags than a statement has parameters."""
+    return (one_of(connection.dialect.name, journal.c.id, "ids"), journal.c.seq.is_(None))
+
+
+def _given(connection: Connection, ids: Collection[int]) -> dict[str, object]:
+    return {"ids": listed(connection.dialect.name, ids)}
 
 
 def _advance_head(connection: Connection, by: int) -> int:

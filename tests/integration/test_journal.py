@@ -129,6 +129,18 @@ def test_after_a_crash_storage_says_what_is_told(place: Place, moved: bool) -> N
     assert settle_leftovers(place.engine, place.locks, place.registry.holds, at_start=True) == 0
 
 
+def test_what_its_request_settled_meanwhile_keeps_its_number(place: Place) -> None:
+    """A request that stood still, and who takes it for dead, may look at its intent at the same time (PostgreSQL)."""
+    place.push("shop/web", "stable", ONE)
+    place.crash([Fact("push", "blob", "shop/web", place.push_blob("shop/web", OTHER, Silent()))])
+    with writing(place.engine) as connection:
+        for _ in range(2):
+            journal.settle_rows(connection, [row.id for row in place.rows()])
+    assert [(seq, action) for seq, action, *_ in place.told()] == [(1, "push"), (2, "push")]
+    with reading(place.engine) as connection:
+        assert journal.head(connection)[1] == 2
+
+
 def test_what_storage_can_not_show_now_is_settled_later(place: Place) -> None:
     for repository in ("shop/api", "shop/web"):
         place.crash([tag_fact(place, repository, "stable", ONE)])
