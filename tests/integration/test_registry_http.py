@@ -450,6 +450,19 @@ def test_layers_elsewhere_may_be_missing(shop: Shop) -> None:
     shop.put("v1", image_manifest(b"{}", [], layers=[layer, far]))
 
 
+def test_what_may_not_do_what_is_expected_is_warned_of(shop: Shop) -> None:
+    shop.push_blob(b"{}")
+    foreign = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
+    subject = {"mediaType": OCI_MANIFEST, "digest": "blake3:abcd", "size": 4}
+    manifest = image_manifest(b"{}", [], layers=[descriptor(foreign, b"elsewhere")], subject=subject)
+    answer = shop.put("v1", manifest)
+    assert answer.headers.getlist("Warning") == [
+        '299 - "1 of its layers may lie elsewhere, and are not asked for here"',
+        '299 - "it is not listed below its subject, whose digest is of an algorithm that is not known here"',
+    ]
+    assert "Warning" not in shop.put("v2", image_manifest(b"{}", [])).headers
+
+
 def test_bad_manifests_are_refused(shop: Shop) -> None:
     for body in (b"", b"{}", b"[" * 100_000, b"\xff", b'{"schemaVersion": 2}'):
         shop.refused("PUT", "manifests/v1", 400, "MANIFEST_INVALID", data=body, content_type=OCI_MANIFEST)

@@ -68,6 +68,7 @@ def old(tmp_path: Path) -> Shop:
 def test_a_manifest_has_the_digest_that_another_registry_gave_it(old: Shop, body: bytes, media_type: str) -> None:
     answer = old.call("PUT", "manifests/v1", status=201, data=body, headers={"Content-Type": media_type})
     assert answer.headers["Docker-Content-Digest"] == str(DIGEST)
+    assert answer.headers["Warning"] == '299 - "manifests of schema 1 are deprecated, and many clients pull none"'
     (fact,) = old.recorder.facts
     assert fact.descriptor is not None
     assert (fact.descriptor.media_type, fact.descriptor.digest, fact.descriptor.size) == (SIGNED, DIGEST, 1021)

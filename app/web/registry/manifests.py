@@ -1,5 +1,7 @@
 """Manifests, by tag and by digest."""
 
+from collections.abc import Iterator
+
 from flask import Response, request
 
 from app.domain.digests import Digest
@@ -8,6 +10,8 @@ from app.domain.names import parse_tag
 from app.registry import errors
 from app.registry.errors import RegistryError
 from app.registry.registry import Target
+from app.registry.schema1 import SIGNED
+from app.registry.validation import Manifest
 from app.web.oci import Answer
 from app.web.registry import parsing
 from app.web.registry.answers import Call, body, content
@@ -36,7 +40,19 @@ def put_manifest(call: Call) -> Response:
     if pushed.subject is not None and pushed.subject.computable:
         headers.append(("OCI-Subject", str(pushed.subject)))
     headers += [("OCI-Tag", tag) for tag in target.tags if target.digest is not None]
+    headers += [("Warning", f'299 - "{text}"') for text in _warnings(pushed)]
     return Answer(status=201, headers=headers)
+
+
+def _warnings(pushed: Manifest) -> Iterator[str]:
+    """What is taken, and may not do what its author expects (distribution-spec "Warnings")."""
+    if pushed.media_type == SIGNED:
+        yield "manifests of schema 1 are deprecated, and many clients pull none"
+    elsewhere = len(pushed.references) - len(pushed.required)
+    if elsewhere:
+        yield f"{elsewhere} of its layers may lie elsewhere, and are not asked for here"
+    if pushed.subject is not None and not pushed.subject.computable:
+        yield "it is not listed below its subject, whose digest is of an algorithm that is not known here"
 
 
 def _target(call: Call) -> Target:
