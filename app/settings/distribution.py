@@ -23,6 +23,7 @@ ROOT = "/var/lib/registry"
 _OWN_WAY = Verdict("without effect: what can't change is cached, what can is looked up")
 _SERVED = Verdict("not supported: content is served by the registry itself")
 _CLIENTS_LOG = Verdict("without effect: the store's client writes no log of its own")
+_COPIED = Verdict("without effect: a copy within the store is waited for until it ends")
 _NOT_RUN = Verdict("not supported: no code of others runs in this registry", fatal=True)
 _NOT_SENT = Verdict("not supported: nothing is reported there")
 _VERDICTS: Mapping[str, Verdict] = {
@@ -34,6 +35,8 @@ _VERDICTS: Mapping[str, Verdict] = {
     "storage.filesystem.maxthreads": Verdict("without effect: each request has a thread, of 64 in each process"),
     "storage.s3.loglevel": _CLIENTS_LOG,
     "storage.s3aws.loglevel": _CLIENTS_LOG,
+    "storage.azure.copy_status_poll_max_retry": _COPIED,
+    "storage.azure.copy_status_poll_delay": _COPIED,
     "storage.gcs": Verdict(
         "not supported: reach Google's storage by its S3 interface, with s3: and an HMAC key", fatal=True
     ),

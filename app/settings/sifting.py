@@ -80,7 +80,7 @@ class Sieve:
     def _unknown(self, at: Where, shape: type[Section]) -> str:
         said = _dotted(at[:-1])
         beside = [path.rpartition(".")[2] for path in self.verdicts if path.rpartition(".")[0] == said]
-        known = [*shape.model_fields, *beside]
+        known = list(dict.fromkeys([*shape.model_fields, *beside]))
         near = difflib.get_close_matches(str(at[-1]), known, n=1, cutoff=0.5)
         return "unknown key; " + (f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}")
 

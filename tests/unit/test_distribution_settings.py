@@ -139,6 +139,22 @@ def test_what_is_not_followed_is_named(read: Understand, text: str, remark: str)
     assert remark in found
 
 
+def test_what_azures_driver_was_once_told_of_its_copies(read: Understand) -> None:
+    """distribution's own example has it still."""
+    old = "copy_status_poll_max_retry: 10, copy_status_poll_delay: 100ms"
+    found = read(f"version: 0.1\nstorage: {{azure: {{accountname: a, accountkey: aw==, container: c, {old}}}}}\n")
+    assert [remark.partition(": ")[2].partition(":")[0] for remark in found.remarks] == [
+        "storage.azure.copy_status_poll_max_retry",
+        "storage.azure.copy_status_poll_delay",
+    ]
+    assert found.section.storage.azure is not None
+
+
+def test_what_is_known_is_named_once(read: Understand) -> None:
+    told = refused(read, "version: 0.1\nstorage: {s3: {bucket: a, region: b, zzz: c}}\n")
+    assert told.count("loglevel") == 1
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
