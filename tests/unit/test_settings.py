@@ -145,6 +145,8 @@ def test_a_whole_file_is_read(configure: Configure) -> None:
         ),
         ("origins: [\n", ":2: not YAML: "),
         ("- a\n", ":1: write keys and their values under it"),
+        ("triggers: [a]\n", ":1: triggers: write keys and their values under it"),
+        ("rules: {a: b}\n", ":1: rules: write a list"),
     ],
 )
 def test_a_mistake_is_told_with_its_line_and_what_would_be_right(
