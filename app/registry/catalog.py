@@ -26,8 +26,8 @@ def places(driver: StorageDriver) -> Iterator[str]:
 
 
 def exists(driver: StorageDriver, repository: str) -> bool:
-    """Whether anything was ever pushed to it that is still there."""
-    return any(links.exists(driver, part) for part in _parts(repository))
+    """Whether anything was ever pushed to it that is still there. An upload that is under way is not."""
+    return any(links.exists(driver, part) for part in (paths.layers(repository), paths.manifests(repository)))
 
 
 def remove(driver: StorageDriver, repository: str) -> None:
@@ -35,7 +35,17 @@ def remove(driver: StorageDriver, repository: str) -> None:
 
     In this order: what ends half-way has taken no tag that would not be told of.
     """
-    for part in _parts(repository):
+    _delete(driver, _parts(repository))
+
+
+def forget(driver: StorageDriver, repository: str) -> None:
+    """The folders of one of which nothing is left. An upload that began just now goes on."""
+    began = links.children(driver, paths.uploads(repository))
+    _delete(driver, [part for part in _parts(repository) if not began or part != paths.uploads(repository)])
+
+
+def _delete(driver: StorageDriver, parts: Sequence[str]) -> None:
+    for part in parts:
         with suppress(PathNotFoundError):
             driver.delete(part)
 

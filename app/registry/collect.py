@@ -74,14 +74,17 @@ class Collector:
         with self._locks.collecting() as sweeping:
             linked: set[str] = set()
             found = list(catalog.places(self._driver))
+            pushed_to = set[str]()
             for done, repository in enumerate(found, 1):
                 with self._locks.repository(repository):
+                    if catalog.exists(self._driver, repository):
+                        pushed_to.add(repository)
                     yield from self._clean(repository, (asked, too_young), listener, linked)
                 progress("repositories", done, len(found))
             self._names.clear()
             yield from self._sweep((asked, too_young), linked, sweeping, progress)
             if not asked.dry_run:
-                yield from self._forget(found, listener, sweeping)
+                yield from self._forget(found, pushed_to, listener, sweeping)
 
     def _clean(
         self, repository: str, how: tuple[Asked, datetime], listener: Listener, linked: set[str]
@@ -167,14 +170,20 @@ class Collector:
                     yield Collected("content", None, str(digest), size)
             progress("contents", min(start + SWEPT_AT_ONCE, len(stored)), len(stored))
 
-    def _forget(self, repositories: Iterable[str], listener: Listener, sweeping: Sweeping) -> Iterator[Collected]:
-        """Of those that may be empty the ones that are."""
+    def _forget(
+        self, repositories: Iterable[str], pushed_to: Set[str], listener: Listener, sweeping: Sweeping
+    ) -> Iterator[Collected]:
+        """Of those that may be empty the ones that are. Of one that had but uploads there is nothing to tell."""
         for repository in repositories:
             with self._locks.repository(repository), sweeping():
-                if self._is_empty(repository):
-                    with listener.writing([Fact("delete", "repository", repository)]):
-                        catalog.remove(self._driver, repository)
-                    yield Collected("repository", repository, "", 0)
+                if not self._is_empty(repository):
+                    continue
+                if repository not in pushed_to:
+                    catalog.forget(self._driver, repository)
+                    continue
+                with listener.writing([Fact("delete", "repository", repository)]):
+                    catalog.forget(self._driver, repository)
+                yield Collected("repository", repository, "", 0)
 
     def _is_empty(self, repository: str) -> bool:
         held = (self._links(f"{paths.manifests(repository)}/revisions"), self._links(paths.layers(repository)))

@@ -211,6 +211,27 @@ def test_an_upload_keeps_its_repository(shop: Shop) -> None:
     shop.call("PUT", f"{location}?digest={Digest.of(b'half a blob')}", status=201, data=b" a blob")
 
 
+def test_what_was_never_pushed_to_goes_and_is_not_told_of(shop: Shop) -> None:
+    shop.call("DELETE", shop.start(), status=204)
+    assert collect(shop) == []
+    assert not shop.exists(f"{HERE}/_uploads")
+    assert shop.recorder.take() == []
+
+
+def test_an_upload_that_begins_while_its_repository_goes(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.push_blob(b"loose")
+    locations, writing = list[str](), shop.recorder.writing
+
+    def announced(facts: Sequence[Fact]) -> AbstractContextManager[None]:
+        if facts[0].kind == "repository":
+            locations.append(shop.start())
+        return writing(facts)
+
+    monkeypatch.setattr(shop.recorder, "writing", announced)
+    assert [one.kind for one in collect(shop)] == ["link", "content", "repository"]
+    shop.call("PUT", f"{locations[0]}?digest={Digest.of(b'a blob')}", status=201, data=b"a blob")
+
+
 @pytest.mark.parametrize("how", ["pushed again", "mounted"])
 def test_what_is_linked_to_meanwhile_stays(shop: Shop, how: str) -> None:
     """After the collector has looked at all repositories, and before it takes the content."""
