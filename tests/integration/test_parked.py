@@ -1,12 +1,14 @@
 """Answers that speak of one event, and those that speak of the endpoint (issue 6, item 3)."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from journalling import CAUSE, Place, place
 from listener import Reply
 from notifying import Wire, wire
-from sqlalchemy import select
+from sqlalchemy import select, text
+from sqlalchemy.event import listen
 
 from app.domain.endpoints import MOST_ANNOUNCED, Ignore
 from app.domain.signatures import Signed, SigningSecret, verify
@@ -68,6 +70,24 @@ def test_however_much_is_parked_can_be_announced_and_sent_again(wire: Wire) -> N
         assert len(parked.listed(connection, "audit", seqs)) == len(seqs)
         assert parked.retry(connection, "audit", seqs) == len(seqs)
         assert parked.remove(connection, "audit", seqs) == len(seqs)
+
+
+def test_what_there_is_to_do_is_found_among_much_that_is_parked(wire: Wire) -> None:
+    engine, said = wire.place.engine, list[tuple[str, Any]]()
+    given = {"endpoint": "audit", "reason": "old", "parked_ns": 1, "again": False, "announced": True}
+    with writing(engine) as connection:
+        connection.execute(schema.parked.insert(), [given | {"seq": n, "previous": n - 1} for n in range(1, 3000)])
+        connection.execute(text("ANALYZE parked"))
+    listen(engine, "before_cursor_execute", lambda _, __, statement, values, *___: said.append((statement, values)))
+    explain = "EXPLAIN QUERY PLAN" if engine.dialect.name == "sqlite" else "EXPLAIN"
+    with reading(engine) as connection:
+        for ask, index in (
+            (lambda: parked.unannounced(connection, "audit", 3000), "ix_parked_unannounced"),
+            (lambda: parked.due(connection, "audit", 100), "ix_parked_again"),
+        ):
+            assert list(ask()) == []
+            statement, values = said[-1]
+            assert index in str(connection.exec_driver_sql(f"{explain} {statement}", values).all())
 
 
 @pytest.mark.parametrize("status", [301, 401, 403, 404, 405, 408, 410, 429, 500, 503])

@@ -62,6 +62,13 @@ parked = Table(
     Column("parked_ns", Big, nullable=False),
     Column("again", Boolean, nullable=False),
     Column("announced", Boolean, nullable=False),
-    Index("ix_parked_again", "endpoint", sqlite_where=text("again"), postgresql_where=text("again")),
+    Index("ix_parked_again", "endpoint", "seq", sqlite_where=text("again = 1"), postgresql_where=text("again")),
+    Index(
+        "ix_parked_unannounced",
+        "endpoint",
+        "seq",
+        sqlite_where=text("announced IS 0"),
+        postgresql_where=text("announced IS FALSE"),
+    ),
     comment="Events beside an endpoint's order: what it refused, and what it is to be sent again.",
 )
