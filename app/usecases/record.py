@@ -1,6 +1,5 @@
 """Our registry's listener: what it does is written to the journal, before and after (DESIGN decision 13)."""
 
-import atexit
 import json
 import logging
 import threading
@@ -9,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from multiprocessing.util import Finalize
 from typing import Any
 
 from app.domain.digests import Descriptor, Digest
@@ -122,7 +122,7 @@ class Recorder:
             if self._writer is None:
                 self._writer = threading.Thread(target=self._write_pulls_for_ever, name="pulls", daemon=True)
                 self._writer.start()
-                atexit.register(self.flush)
+                Finalize(None, self.flush, exitpriority=0)  # granian's workers end without `atexit`
 
     def _write_pulls_for_ever(self) -> None:
         while True:

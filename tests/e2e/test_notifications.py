@@ -63,6 +63,18 @@ def test_five_of_five_arrive_when_the_endpoint_is_back(tmp_path: Path, end: obje
         wait_until("five of five", lambda: tags(listener) == wanted, 60)
 
 
+def test_the_last_pulls_before_an_end_are_told(tmp_path: Path) -> None:
+    """They are written in groups, and those that wait for the next are not lost with the process that served them."""
+    with Listener() as listener:
+        config = CONFIG.format(folder=tmp_path, endpoint=listener.url.rpartition(":")[2])
+        with registry_alone(tmp_path, config) as alone:
+            assert push(alone.host, "v1") == 201
+            assert [ask(alone.host, "HEAD", "/v2/shop/web/manifests/v1") for _ in range(8)] == [200] * 8
+            assert alone.stop() == 0
+        actions = [event["action"] for heard in listener.heard for event in json.loads(heard.body)["events"]]
+    assert actions == ["push"] + ["pull"] * 8
+
+
 def test_who_is_ended_while_it_tells_gives_its_turn_back(tmp_path: Path) -> None:
     """Else the next one waits until the lease is over."""
     with Listener([Reply(delay=0.5)]) as listener:
