@@ -94,12 +94,13 @@ def parse_end(text: str, now_ns: int) -> int:
 _LAST_NS = 2**63
 """What the database can't hold, in the year 2262."""
 
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h|d))+", re.ASCII)
-_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d)", re.ASCII)
+_DURATION_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h|d)", re.ASCII)
+_DURATION = re.compile(f"(?:{_DURATION_PART.pattern})+", re.ASCII)
 _DURATION_NS = {
     "ns": 1,
     "us": 1_000,
     "µs": 1_000,
+    "μs": 1_000,
     "ms": 1_000_000,
     "s": SECOND_NS,
     "m": 60 * SECOND_NS,

@@ -149,5 +149,5 @@ def _with_defaults(kept: Mapping[str, Any]) -> dict[str, Any]:
         for part in where.split("."):
             section = section.get(part) if isinstance(section, dict) else None
         if isinstance(section, dict):
-            section.setdefault(key, value)
+            section[key] = section.get(key) or value
     return tree

@@ -27,8 +27,11 @@ def listed(given: object) -> object:
 
 
 def _span(given: object) -> object:
-    """A bare number is nanoseconds, also as a text."""
-    return parse_duration(int(given) if isinstance(given, str) and given.isdecimal() else given)  # type: ignore[arg-type]
+    """A bare number is nanoseconds, also as a text. Go knows signs, and what is below zero is here zero."""
+    text = str(given)
+    unsigned = text[1:] if text[:1] in ("+", "-") else text
+    span_ns = parse_duration(int(unsigned) if unsigned.isdecimal() else unsigned)
+    return 0 if text.startswith("-") else span_ns
 
 
 def _lowered(given: object) -> object:

@@ -100,8 +100,9 @@ def test_everything_that_is_followed(read: Understand) -> None:
     ]
 
 
-def test_distributions_defaults_hold(read: Understand) -> None:
-    section = read("version: 0.1\nstorage: {filesystem: }\n").section
+@pytest.mark.parametrize("more", ["", "notifications: {endpoints: }\n", "notifications:\n"])
+def test_distributions_defaults_hold(read: Understand, more: str) -> None:
+    section = read(f"version: 0.1\nstorage: {{filesystem: }}\n{more}").section
     assert section.storage.filesystem is not None
     assert section.storage.filesystem.rootdirectory == "/var/lib/registry"
     assert not section.storage.delete.enabled

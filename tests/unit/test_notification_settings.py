@@ -52,10 +52,14 @@ def test_all_keys_reach_the_sender(tmp_path: Path) -> None:
     assert SECRET not in repr(audit)
 
 
-def test_no_span_is_a_second_as_with_distribution(tmp_path: Path) -> None:
-    config = "registry: {notifications: {endpoints: [{name: a, url: 'http://a.example/', timeout: 0, backoff: 0s}]}}"
-    one = receivers(tmp_path, config)["a"]
-    assert (one.timeout_ns, one.backoff_ns) == (SECOND_NS, SECOND_NS)
+@pytest.mark.parametrize(
+    ("said", "span_ns"), [("0", SECOND_NS), ("0s", SECOND_NS), ("-5s", SECOND_NS), ("+2s", 2 * SECOND_NS), ("7", 7)]
+)
+def test_spans_are_those_of_distribution(tmp_path: Path, said: str, span_ns: int) -> None:
+    """Which takes a second where there is none."""
+    endpoint = f"{{name: a, url: 'http://a.example/', timeout: {said}, backoff: {said}}}"
+    one = receivers(tmp_path, f"registry: {{notifications: {{endpoints: [{endpoint}]}}}}")["a"]
+    assert (one.timeout_ns, one.backoff_ns) == (span_ns, span_ns)
 
 
 def test_two_of_one_name_are_told_apart_by_nobody(tmp_path: Path) -> None:

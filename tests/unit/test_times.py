@@ -114,14 +114,15 @@ def test_a_moment_that_is_none_is_told_with_what_would_do(text: str) -> None:
     ("text", "span_ns"),
     [
         ("1h30m", 5400 * SECOND_NS), ("500ms", 500_000_000), ("1.5s", 1_500_000_000), ("7us", 7_000), ("7µs", 7_000),
-        ("10ns", 10), ("2d", 172_800 * SECOND_NS), (1_000_000_000, SECOND_NS), (0, 0),
+        ("7μs", 7_000), (".5s", 500_000_000), ("1.s", SECOND_NS), ("10ns", 10),
+        ("2d", 172_800 * SECOND_NS), (1_000_000_000, SECOND_NS), (0, 0),
     ],
 )
 def test_a_span_is_written_as_go_writes_it(text: str | int, span_ns: int) -> None:
     assert parse_duration(text) == span_ns
 
 
-@pytest.mark.parametrize("text", ["", "1", "soon", "-5s", "5 s", "1h-", -1, "1.5"])
+@pytest.mark.parametrize("text", ["", "1", "soon", "-5s", "5 s", "1h-", -1, "1.5", ".s"])
 def test_a_span_that_is_none_is_told_with_what_would_do(text: str | int) -> None:
     with pytest.raises(ValueError, match=r"not a duration: .* write for example 500ms"):
         parse_duration(text)
