@@ -126,6 +126,22 @@ def test_two_requests_do_not_write_one_session(host: str, tmp_path: Path) -> Non
     assert call(host, "PUT", f"{location}?digest={digest}").status == 201
 
 
+@pytest.mark.parametrize("size", [10, 100_000, 5_000_000])
+def test_a_refused_chunk_leaves_the_connection_to_go_on_with(host: str, size: int) -> None:
+    connection = http.client.HTTPConnection(host, timeout=20)
+    for _ in range(10):
+        location = start(host)
+        for offset, status in ((5, 416), (0, 202)):
+            connection.request("PATCH", location, bytes(size), {"Content-Range": f"{offset}-{offset + size - 1}"})
+            sock = connection.sock
+            with connection.getresponse() as answer:
+                assert (answer.status, answer.read()[:1]) == (status, b"{" if status == 416 else b"")
+            assert connection.sock is sock
+        connection.request("GET", "/v2/")
+        assert connection.getresponse().read() == b"{}"
+    connection.close()
+
+
 def wait_for_lock(folder: Path) -> None:
     deadline = time.monotonic() + 10
     while not list(folder.glob("upload-*")):

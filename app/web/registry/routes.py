@@ -10,6 +10,7 @@ from app.bootstrap.access import TOKENS
 from app.domain.errors import InvalidDigestError, InvalidNameError
 from app.registry import errors
 from app.registry.access.gates import UnauthorizedError
+from app.registry.bodies import CHUNK
 from app.registry.errors import BlobRangeError, RegistryError, UploadRangeError
 from app.registry.notify import Listener
 from app.registry.registry import Registry
@@ -26,6 +27,7 @@ from app.web.registry.blobs import (
     get_upload,
     start_upload,
 )
+from app.web.registry.causes import ACTOR
 from app.web.registry.entrance import Entrance
 from app.web.registry.manifests import delete_manifest, get_manifest, put_manifest
 from app.web.registry.manner import Manner
@@ -36,6 +38,8 @@ _VERSION = {"Docker-Distribution-Api-Version": "registry/2.0"}
 _OPEN_HANDED = Manner()
 _READING = ("GET", "HEAD")
 _METHODS = (*_READING, "POST", "PUT", "PATCH", "DELETE")
+_DRAINED = 16 * 1024 * 1024
+"""Bytes: more than the chunks that clients cut uploads into."""
 
 
 def blueprint(
@@ -80,6 +84,7 @@ def blueprint(
     routes.register_error_handler(InvalidNameError, _bad_name)
     routes.register_error_handler(StorageError, _storage_failed)
     routes.register_error_handler(500, _failed)
+    routes.after_request(_drained)
     routes.after_request(partial(_stamped, manner))
     return routes
 
@@ -151,6 +156,19 @@ def _storage_failed(error: StorageError) -> Response:
 
 def _failed(_: Exception) -> Response:
     return error_answer(errors.UNKNOWN)
+
+
+def _drained(response: Response) -> Response:
+    """Read what is left of a body that was refused, if it is no more than a chunk: else the server hangs up on a client
+    that still sends it, or asks for more on the same connection.
+
+    Of who has not been let in nothing is awaited, and nothing of who asks before sending.
+    """
+    sending = ACTOR in request.environ and "Expect" not in request.headers
+    left = _DRAINED if sending and response.status_code >= 400 else 0
+    while left > 0 and (piece := request.environ["wsgi.input"].read(min(left, CHUNK))):
+        left -= len(piece)
+    return response
 
 
 def _stamped(manner: Manner, response: Response) -> Response:
