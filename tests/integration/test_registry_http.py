@@ -304,6 +304,9 @@ def test_getting_a_part_of_a_blob(shop: Shop) -> None:
     assert len(shop.recorder.take()) == 4
     answer = shop.refused("GET", f"blobs/{DIGEST}", 416, "RANGE_INVALID", headers={"Range": f"bytes={size}-"})
     assert answer.headers["Content-Range"] == f"bytes */{size}"
+    for text in ("2-5", f"{size}-"):
+        head = shop.call("HEAD", f"blobs/{DIGEST}", status=200, headers={"Range": f"bytes={text}"})
+        assert (head.headers["Content-Length"], "Content-Range" in head.headers) == (str(size), False)
 
 
 def test_a_blob_that_the_client_has(shop: Shop) -> None:

@@ -23,11 +23,20 @@ def get_blob(call: Call) -> Response:
     headers = content(blob.descriptor) | {"Accept-Ranges": "bytes", "Cache-Control": "max-age=31536000"}
     if parsing.matches(request.headers.get("If-None-Match"), blob.descriptor.digest):
         return Answer(status=304, headers=headers)
-    span = parsing.byte_range(request.headers.get("Range"), blob.descriptor.size)
-    url = call.registry.blob_url(blob) if request.method == "GET" else None
-    answer = _redirected(blob, url) if url else _served(call, blob, span, headers)
+    answer = _described(blob, headers) if request.method == "HEAD" else _sent(call, blob, headers)
     call.listener.pulled(blob.pulled())
     return answer
+
+
+def _described(blob: Blob, headers: dict[str, str]) -> Response:
+    """HEAD knows no ranges (RFC 9110 §14.2)."""
+    return Answer(headers=headers | {"Content-Length": str(blob.descriptor.size)})
+
+
+def _sent(call: Call, blob: Blob, headers: dict[str, str]) -> Response:
+    span = parsing.byte_range(request.headers.get("Range"), blob.descriptor.size)
+    url = call.registry.blob_url(blob)
+    return _redirected(blob, url) if url else _served(call, blob, span, headers)
 
 
 def _redirected(blob: Blob, url: str) -> Response:
@@ -42,8 +51,6 @@ def _served(call: Call, blob: Blob, span: Span | None, headers: dict[str, str]) 
     if span:
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
     status = 206 if span else 200
-    if request.method == "HEAD":
-        return Answer(status=status, headers=headers)
     stream = call.registry.open_blob(blob, start)
     answer = Answer(_pieces(stream, stop - start), status, headers)
     answer.call_on_close(stream.close)
