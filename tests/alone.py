@@ -53,7 +53,7 @@ def registry_alone(folder: Path, config: str, environment: Mapping[str, str] = {
         )
     alone = Alone(folder, f"127.0.0.1:{port}", process)
     try:
-        wait_until("the registry listens", lambda: process.poll() is not None or _listens(port))
+        wait_until("the registry listens", lambda: process.poll() is not None or listens(port))
         assert process.poll() is None, alone.log
         yield alone
     except BaseException:
@@ -64,7 +64,7 @@ def registry_alone(folder: Path, config: str, environment: Mapping[str, str] = {
             alone.stop()
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port), 1).close()
     except OSError:

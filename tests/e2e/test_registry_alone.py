@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from alone import clean, registry_alone
+from alone import clean, listens, registry_alone
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -263,6 +263,7 @@ notifications: {{endpoints: [{{name: audit, url: "http://127.0.0.1:9/"}}]}}
     debug = f"127.0.0.1:{port}"
     with registry_alone(tmp_path, config) as alone:
         assert ask(alone.host, "POST", f"/v2/shop/web/blobs/uploads/?digest={Digest.of(b'x')}", b"x").status == 201
+        wait_until("the keeper listens too", lambda: listens(port))
         assert ask(debug, "GET", "/debug/health").body == b"{}"
         (tmp_path / "place").rename(tmp_path / "gone")
         (tmp_path / "place").symlink_to(tmp_path / "place")  # leads nowhere: ELOOP, which is no mere absence
