@@ -148,7 +148,7 @@ def _dumped(value: Any, margin: str) -> str:
     if isinstance(value, list) and value:
         inner = margin + "   "
         return "[\n" + ",\n".join([f"{inner}{_dumped(one, inner)}" for one in value]) + f"\n{margin}]"
-    return json.dumps(value)
+    return str(value) if type(value) is int else json.dumps(value)
 
 
 def envelope(events: Sequence[bytes]) -> bytes:

@@ -48,4 +48,9 @@ def exists(driver: StorageDriver, path: str) -> bool:
 
 
 def write(driver: StorageDriver, path: str, digest: Digest) -> None:
-    driver.put_content(path, str(digest).encode())
+    driver.put_all([to(path, digest)])
+
+
+def to(path: str, digest: Digest) -> tuple[str, bytes]:
+    """A link as a file to be put."""
+    return path, str(digest).encode()

@@ -61,8 +61,8 @@ class Manifests:
                 pause("registry.manifest.intent")
                 self._store(repository, manifest)
                 pause("registry.manifest.stored")
-                for tag in tags:
-                    self._tags.move(repository, tag, manifest.digest)
+                if tags:
+                    self._tags.move(repository, tags, manifest.digest)
                     pause("registry.manifest.tagged")
 
     def _pushed(self, repository: str, tag: str | None, manifest: Manifest) -> Fact:
@@ -73,10 +73,10 @@ class Manifests:
     def _store(self, repository: str, manifest: Manifest) -> None:
         """What refers to its subject is listed before it is served: a link without it counts as none."""
         digest, subject = manifest.digest, manifest.subject
-        self._driver.put_content(paths.blob_data(digest), manifest.body)
+        files = [(paths.blob_data(digest), manifest.body)]
         if subject is not None and subject.computable:
-            links.write(self._driver, paths.referrer_link(repository, subject, digest), digest)
-        links.write(self._driver, paths.revision_link(repository, digest), digest)
+            files.append(links.to(paths.referrer_link(repository, subject, digest), digest))
+        self._driver.put_all([*files, links.to(paths.revision_link(repository, digest), digest)])
 
     def delete(self, repository: str, digest: Digest, listener: Listener) -> None:
         """Take it out of the repository with every tag that points to it. MANIFEST_UNKNOWN if it is not

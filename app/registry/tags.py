@@ -18,10 +18,14 @@ class Tags:
         """Where the tag points; None if there is no such tag."""
         return links.follow(self._driver, paths.tag_current(repository, tag))
 
-    def move(self, repository: str, tag: str, digest: Digest) -> None:
-        """Let the tag point to `digest`, whether it was there or not. For who holds the repository's lock."""
-        links.write(self._driver, paths.tag_index(repository, tag, digest), digest)
-        links.write(self._driver, paths.tag_current(repository, tag), digest)
+    def move(self, repository: str, tags: Sequence[str], digest: Digest) -> None:
+        """Let each tag point to `digest`, whether it was there or not. For who holds the repository's lock."""
+        places = (
+            place
+            for tag in tags
+            for place in (paths.tag_index(repository, tag, digest), paths.tag_current(repository, tag))
+        )
+        self._driver.put_all([links.to(place, digest) for place in places])
 
     def page(self, repository: str, after: str, count: int | None) -> tuple[Sequence[str], bool]:
         """At most `count` tags behind `after` in byte order, and whether more follow.

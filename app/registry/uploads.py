@@ -4,6 +4,9 @@ All state is on storage, so that any process may take the next request. Only the
 says how far a session has come; what an aborted request brought stays. One request at a time writes a
 session: another one meanwhile gets 416 with the size so far, as one that comes with the wrong chunk does, and
 may ask again.
+
+A session outlives processes, but need not outlive a power cut: then the client begins again (README, "Decisions"). What
+a hash state tells of is on disk before it, so that it never speaks of bytes that are not there.
 """
 
 import re
@@ -53,7 +56,8 @@ class Uploads:
     def start(self, repository: str) -> Session:
         session = Session(repository, str(uuid.uuid4()))
         started = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        self._driver.put_content(paths.upload_started(repository, session.identifier), started.encode())
+        place = paths.upload_started(repository, session.identifier)
+        self._driver.put_content(place, started.encode(), durable=False)
         return session
 
     def size(self, session: Session) -> int:
@@ -159,7 +163,7 @@ class Uploads:
     def _keep(self, session: Session, hashed: Sha256 | None) -> None:
         if hashed and hashed.length >= _WORTH_KEEPING:
             place = paths.upload_hash_state(session.repository, session.identifier, hashed.length)
-            self._driver.put_content(place, hashed.state())
+            self._driver.put_content(place, hashed.state(), durable=False)
 
     def _complete(self, session: Session, body: Body, verifier: Verifier | None) -> int:
         with closing(self._driver.writer(_data(session), append=True)) as writer:
@@ -188,7 +192,7 @@ class Uploads:
     def _remove(self, session: Session) -> None:
         """Nothing of the session is left, also if nothing was."""
         try:
-            self._driver.delete(paths.upload(session.repository, session.identifier))
+            self._driver.delete(paths.upload(session.repository, session.identifier), durable=False)
         except PathNotFoundError:
             return
 

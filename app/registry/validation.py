@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from app.domain.digests import Descriptor, Digest
@@ -76,6 +77,10 @@ def stored(body: bytes, digest: Digest) -> Manifest:
 
     MANIFEST_UNKNOWN if it is of no type that is served here.
     """
+    return (_remembered if len(body) <= _SMALL else _understood)(body, digest)
+
+
+def _understood(body: bytes, digest: Digest) -> Manifest:
     try:
         document = _document(body)
         media_type = _type_of(document)
@@ -85,6 +90,11 @@ def stored(body: bytes, digest: Digest) -> Manifest:
         return _manifest(media_type, digest, body, document)
     except RegistryError:
         return Manifest(media_type, digest, body, ())
+
+
+_SMALL = 64 * 1024
+_remembered = lru_cache(1024)(_understood)
+"""A manifest is asked for again and again, and its bytes never mean anything else."""
 
 
 def _manifest(media_type: str, digest: Digest, body: bytes, document: dict[str, Any]) -> Manifest:

@@ -171,7 +171,7 @@ class RequestListener:
         pause("journal.settled")
 
     def pulled(self, fact: Fact) -> None:
-        self.recorder.pulled(self.recorder.intents(uuid.uuid4().hex, [fact], self.cause))
+        self.recorder.pulled(self.recorder.intents(self.cause.request_id, [fact], self.cause))
 
 
 def _is_under_lock(fact: Fact) -> bool:

@@ -131,6 +131,27 @@ def test_streams_come_back(driver: Checked, content: bytes) -> None:
     assert read(driver, "/folder/file") == content
 
 
+def test_several_files_at_once(driver: Checked) -> None:
+    driver.put_content("/folder/second", b"old")
+    driver.put_all([("/folder/first", b"1"), ("/folder/second", b"2"), ("/other/folder/third", b"")])
+    found = [driver.get_content(path) for path in files(driver, "/")]
+    assert sorted(found) == [b"", b"1", b"2"]
+
+
+def test_several_files_of_which_one_has_no_name_are_none(driver: Checked) -> None:
+    with pytest.raises(InvalidPathError):
+        driver.put_all([("/folder/first", b"1"), ("/folder/../second", b"2")])
+    assert list(files(driver, "/")) == []
+
+
+def test_what_may_be_lost_with_the_power_is_there_meanwhile(driver: Checked) -> None:
+    driver.put_content("/folder/file", b"content", durable=False)
+    assert driver.get_content("/folder/file") == b"content"
+    driver.delete("/folder/file", durable=False)
+    with pytest.raises(PathNotFoundError):
+        driver.get_content("/folder/file")
+
+
 def test_shorter_content_leaves_no_tail(driver: Checked) -> None:
     driver.put_content("/file", b"x" * 4096)
     driver.put_content("/file", b"y" * 2048)

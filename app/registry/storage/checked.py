@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack
 
 from app.registry.storage.driver import (
     FileInfo,
@@ -18,18 +18,28 @@ from app.registry.storage.driver import (
 _PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._-]+)+")
 
 
-@contextmanager
-def _named(driver: str, path: str) -> Iterator[None]:
-    """Put the driver's name into storage errors, and make one of any other failure of the system."""
-    try:
-        yield
-    except StorageError as error:
-        error.driver = driver
-        raise
-    except OSError as error:
-        failure = StorageError(path, error.strerror or type(error).__name__)
-        failure.driver = driver
-        raise failure from error
+class _Named:
+    """Inside, storage errors get the driver's name, and any other failure of the system becomes one.
+
+    No generator: it stands around every read and write.
+    """
+
+    __slots__ = ("_driver", "_path")
+
+    def __init__(self, driver: str, path: str) -> None:
+        self._driver = driver
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, StorageError):
+            error.driver = self._driver
+        elif isinstance(error, OSError):
+            failure = StorageError(self._path, error.strerror or type(error).__name__)
+            failure.driver = self._driver
+            raise failure from error
 
 
 class Checked:
@@ -52,9 +62,15 @@ class Checked:
         with self._checking(path):
             return self._driver.get_content(path)
 
-    def put_content(self, path: str, content: bytes) -> None:
+    def put_content(self, path: str, content: bytes, durable: bool = True) -> None:
         with self._checking(path):
-            self._driver.put_content(path, content)
+            self._driver.put_content(path, content, durable)
+
+    def put_all(self, files: Sequence[tuple[str, bytes]]) -> None:
+        with ExitStack() as stack:
+            for path, _ in files:
+                stack.enter_context(self._checking(path))
+            self._driver.put_all(files)
 
     def reader(self, path: str, offset: int) -> "CheckedReader":
         with self._checking(path):
@@ -90,16 +106,16 @@ class Checked:
         with self._checking(destination), self._checking(source):
             self._driver.move(source, destination)
 
-    def delete(self, path: str) -> None:
+    def delete(self, path: str, durable: bool = True) -> None:
         with self._checking(path):
-            self._driver.delete(path)
+            self._driver.delete(path, durable)
 
-    @contextmanager
-    def _checking(self, path: str, root: bool = False) -> Iterator[None]:
-        with _named(self.name, path):
-            if not _PATH.fullmatch(path) and not (root and path == "/"):
-                raise InvalidPathError(path)
-            yield
+    def _checking(self, path: str, root: bool = False) -> _Named:
+        if not _PATH.fullmatch(path) and not (root and path == "/"):
+            error = InvalidPathError(path)
+            error.driver = self.name
+            raise error
+        return _Named(self.name, path)
 
 
 class CheckedReader:
@@ -111,7 +127,7 @@ class CheckedReader:
         self._path = path
 
     def read(self, size: int, /) -> bytes:
-        with _named(self._driver, self._path):
+        with _Named(self._driver, self._path):
             return self._reader.read(size)
 
     def close(self) -> None:
@@ -147,18 +163,18 @@ class CheckedWriter:
             self._writer.cancel()
 
     def close(self) -> None:
-        with _named(self._driver, self._path):
-            self._refuse(self._closed, "already closed")
+        self._refuse(self._closed, "already closed")
+        with _Named(self._driver, self._path):
             self._closed = True
             self._writer.close()
 
-    @contextmanager
-    def _open(self) -> Iterator[None]:
-        with _named(self._driver, self._path):
-            self._refuse(self._closed, "already closed")
-            self._refuse(self._committed, "already committed")
-            yield
+    def _open(self) -> _Named:
+        self._refuse(self._closed, "already closed")
+        self._refuse(self._committed, "already committed")
+        return _Named(self._driver, self._path)
 
     def _refuse(self, state: bool, reason: str) -> None:
         if state:
-            raise WriterStateError(self._path, reason)
+            error = WriterStateError(self._path, reason)
+            error.driver = self._driver
+            raise error

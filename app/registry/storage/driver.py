@@ -86,21 +86,23 @@ class FileWriter(Protocol):
         """Append all of `data`."""
 
     def commit(self) -> None:
-        """Make everything written durable and readable."""
+        """Make everything written readable, and durable as `StorageDriver` says."""
 
     def cancel(self) -> None:
         """Remove the file, with what was there before."""
 
     def close(self) -> None:
-        """Let go of the file. What was written is durable; without `commit` it need not be readable yet."""
+        """Let go of the file. Without `commit` what was written need not be readable yet."""
 
 
 class StorageDriver(Protocol):
     """A tree of files. Safe for use by several threads, and by several processes if it outlives one.
 
-    What returns has happened and is durable. Undefined: writing one path from two writers at once, and
-    appending to what was committed with content. An object store has no folders: there a name may be a file
-    and have others below it, and a folder is gone with the last of its files.
+    What returns has happened, and is durable unless that was not asked for: for what may be lost with the
+    power, and only then. What a closed writer wrote is durable as bytes; its file's place lasts once it is
+    moved. Undefined: writing one path from two writers at once, and appending to what was committed with
+    content. An object store has no folders: there a name may be a file and have others below it, and a folder
+    is gone with the last of its files.
     """
 
     @property
@@ -110,8 +112,11 @@ class StorageDriver(Protocol):
     def get_content(self, path: str) -> bytes:
         """All of a small file. PathNotFoundError if there is none."""
 
-    def put_content(self, path: str, content: bytes) -> None:
+    def put_content(self, path: str, content: bytes, durable: bool = True) -> None:
         """Create or replace a small file at once, with its folders. Readers see the old or the new."""
+
+    def put_all(self, files: Sequence[tuple[str, bytes]]) -> None:
+        """`put_content` for each (path, content), in this order; after a failure the first of them may be there."""
 
     def reader(self, path: str, offset: int) -> FileReader:
         """A stream from `offset` bytes on; at or behind the end it is empty.
@@ -151,5 +156,5 @@ class StorageDriver(Protocol):
         none.
         """
 
-    def delete(self, path: str) -> None:
+    def delete(self, path: str, durable: bool = True) -> None:
         """Remove a file, or a folder with all it holds. PathNotFoundError if there is neither."""

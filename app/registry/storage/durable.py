@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,7 +14,13 @@ def sync_file(descriptor: int) -> None:
     os.fsync(descriptor)
 
 
-def sync_folder(folder: Path) -> None:
+def draw(descriptor: int, offset: int) -> None:
+    """Let the disk begin with what was written from `offset` on; nobody waits for it, and nothing is promised."""
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(descriptor, offset, 0, os.POSIX_FADV_DONTNEED)
+
+
+def sync_folder(folder: str) -> None:
     """Put on disk which names a folder holds: a file is found after a power cut only if this was done."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -29,49 +36,52 @@ class Folders:
     So each process syncs the parent of every folder that it comes by once itself, and remembers that.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: str) -> None:
         """Make `root` too if it is missing, and what it lies in. If that fails now, `make` tries again."""
         self._root = root
         self._has_root = False
-        self._durable: set[Path] = set()
+        self._durable: set[str] = set()
         self._lock = threading.Lock()
         with suppress(OSError):
             self._make_root()
 
     def _make_root(self) -> None:
-        missing = [folder for folder in (self._root, *self._root.parents) if not folder.exists()]
-        self._root.mkdir(parents=True, exist_ok=True)
+        root = Path(self._root)
+        missing = [folder for folder in (root, *root.parents) if not folder.exists()]
+        root.mkdir(parents=True, exist_ok=True)
         for folder in missing:
-            sync_folder(folder.parent)
+            sync_folder(str(folder.parent))
         self._has_root = True
 
-    def make(self, folder: Path) -> None:
-        """Make `folder` and all between it and the root, durably.
-
-        All are made before any is synced: the first sync of a journalling file system then covers the rest.
-        """
+    def make(self, folder: str) -> Sequence[str]:
+        """Make `folder` and all between it and the root; those of them that may not last before `sync` is told."""
         if not self._has_root:
             self._make_root()
-        created = self._create(folder)
-        parts = [folder, *folder.parents]
-        below_root = parts[: parts.index(self._root)]
-        unsure = [part for part in below_root if part in created or part not in self._durable]
-        for parent in dict.fromkeys(part.parent for part in unsure):
-            sync_folder(parent)
-        for part in unsure:
-            self._remember(part)
+        created, unsure = self._create(folder), []
+        while folder != self._root:
+            if folder in created or folder not in self._durable:
+                unsure.append(folder)
+            folder = os.path.dirname(folder)
+        return unsure
 
-    def _create(self, folder: Path) -> set[Path]:
+    def sync(self, unsure: Iterable[str], changed: Iterable[str]) -> None:
+        """Put on disk that the folders `unsure` exist, and which names `changed` hold."""
+        for folder in dict.fromkeys([*map(os.path.dirname, unsure), *changed]):
+            sync_folder(folder)
+        for folder in unsure:
+            self._remember(folder)
+
+    def _create(self, folder: str) -> set[str]:
         """Make what is missing; what was made."""
         try:
-            folder.mkdir()
+            os.mkdir(folder)
         except FileExistsError:
             return set()
         except FileNotFoundError:
-            return self._create(folder.parent) | self._create(folder)
+            return self._create(os.path.dirname(folder)) | self._create(folder)
         return {folder}
 
-    def _remember(self, folder: Path) -> None:
+    def _remember(self, folder: str) -> None:
         with self._lock:
             if len(self._durable) >= _REMEMBERED:
                 self._durable.clear()

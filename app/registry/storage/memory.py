@@ -30,10 +30,14 @@ class Memory:
         with self._lock:
             return bytes(self._file(path).content)
 
-    def put_content(self, path: str, content: bytes) -> None:
+    def put_content(self, path: str, content: bytes, durable: bool = True) -> None:  # noqa: ARG002  a protocol's signature
         with self._lock:
             self._refuse_file_as_folder(path)
             self._files[path] = _File(bytearray(content), datetime.now(UTC))
+
+    def put_all(self, files: Sequence[tuple[str, bytes]]) -> None:
+        for path, content in files:
+            self.put_content(path, content)
 
     def reader(self, path: str, offset: int) -> BinaryIO:
         with self._lock:
@@ -85,7 +89,7 @@ class Memory:
             self._files[destination] = file
             del self._files[source]
 
-    def delete(self, path: str) -> None:
+    def delete(self, path: str, durable: bool = True) -> None:  # noqa: ARG002  a protocol's signature
         with self._lock:
             doomed = [path] if path in self._files else self._inside(path)
             if not doomed:

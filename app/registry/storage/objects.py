@@ -94,8 +94,12 @@ class Objects:
         with _found(path):
             return self._bucket.get(self._key(path))
 
-    def put_content(self, path: str, content: bytes) -> None:
+    def put_content(self, path: str, content: bytes, durable: bool = True) -> None:  # noqa: ARG002  a protocol's signature
         self._bucket.put(self._key(path), content)
+
+    def put_all(self, files: Sequence[tuple[str, bytes]]) -> None:
+        for path, content in files:
+            self.put_content(path, content)
 
     def reader(self, path: str, offset: int) -> FileReader:
         with _found(path):
@@ -137,7 +141,7 @@ class Objects:
             self._bucket.copy(self._key(source), self._key(destination))
         self._bucket.delete(self._key(source))
 
-    def delete(self, path: str) -> None:
+    def delete(self, path: str, durable: bool = True) -> None:  # noqa: ARG002  a protocol's signature
         is_file = self._bucket.find(self._key(path)) is not None
         if not self._bucket.clear(self._folder(path)) and not is_file:
             raise PathNotFoundError(path)

@@ -33,9 +33,13 @@ class Timed:
         with self._timing("GetContent"):
             return self._driver.get_content(path)
 
-    def put_content(self, path: str, content: bytes) -> None:
+    def put_content(self, path: str, content: bytes, durable: bool = True) -> None:
         with self._timing("PutContent"):
-            self._driver.put_content(path, content)
+            self._driver.put_content(path, content, durable)
+
+    def put_all(self, files: Sequence[tuple[str, bytes]]) -> None:
+        with self._timing("PutContent"):
+            self._driver.put_all(files)
 
     def reader(self, path: str, offset: int) -> FileReader:
         with self._timing("Reader"):
@@ -69,6 +73,6 @@ class Timed:
         with self._timing("Move"):
             self._driver.move(source, destination)
 
-    def delete(self, path: str) -> None:
+    def delete(self, path: str, durable: bool = True) -> None:
         with self._timing("Delete"):
-            self._driver.delete(path)
+            self._driver.delete(path, durable)

@@ -1,6 +1,7 @@
 """What stands before `/v2/` where a registry is served alone."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from flask import Response, request
@@ -30,14 +31,16 @@ def from_no_other_site(settings: Settings) -> Callable[[], Response | None]:
     """
     section = settings.registry
     trusted, own = networks(section.http.trustedproxies), _host(section.http.host)
+    known_as = lru_cache(1024)(_host)
+    here = lru_cache(1024)(is_loopback)
     shared = any(name.lower() == "access-control-allow-origin" for name in section.http.headers)
 
     def same(origin: str) -> bool:
         return origin.partition("://")[2].lower() == request.host.lower()
 
     def refuse() -> Response | None:
-        host = _host(f"//{request.host}")
-        if not is_loopback(host) and host != own and seen(request, trusted).host == request.host:
+        host = known_as(f"//{request.host}")
+        if not here(host) and host != own and seen(request, trusted).host == request.host:
             return error_answer(DENIED, f"{host} is not served here; configure http.host, http.trustedproxies or auth")
         origin = request.headers.get("Origin")
         if origin is not None and request.method in WRITING and not shared and not same(origin):
