@@ -103,7 +103,14 @@ def main(port: str, locks: str, driver: str, parameters: str) -> None:
         policy = Policy(schema1=Schema1(ECKey.generate_key("P-256")))
         return an_app(Registry(make_driver(driver, json.loads(parameters)), FileLocks(Path(locks)), policy))
 
-    server = Server("registry", port=int(port), interface=Interfaces.WSGI, workers=2, blocking_threads=64)
+    server = Server(
+        "registry",
+        port=int(port),
+        interface=Interfaces.WSGI,
+        workers=2,
+        blocking_threads=64,
+        workers_kill_timeout=5,  # a worker that is told to end before it has begun does not hear it
+    )
     server.serve(target_loader=load)
 
 
