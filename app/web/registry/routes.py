@@ -162,9 +162,11 @@ def _drained(response: Response) -> Response:
     """Read what is left of a body that was refused, if it is no more than a chunk: else the server hangs up on a client
     that still sends it, or asks for more on the same connection.
 
-    Of who has not been let in nothing is awaited, and nothing of who asks before sending.
+    Of who has not been let in nothing is awaited, and nothing of who asks before sending. Without the server's promise
+    of an end it would be awaited for ever (PEP 3333).
     """
-    sending = ACTOR in request.environ and "Expect" not in request.headers
+    ends = request.environ.get("wsgi.input_terminated", False)
+    sending = ends and ACTOR in request.environ and "Expect" not in request.headers
     left = _DRAINED if sending and response.status_code >= 400 else 0
     while left > 0 and (piece := request.environ["wsgi.input"].read(min(left, CHUNK))):
         left -= len(piece)
