@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 _SMALL = 64 * 1024
 _MOST_BYTES = 32 * 1024 * 1024
-_SETTLED_NS = 1_000_000_000
-"""Two writes within a tick of the clock leave one time: only what was written longer ago than any tick is kept."""
+_SETTLED_NS = 3_000_000_000
+"""Two writes within a tick of the clock leave one time: only what was written longer ago than any tick is kept. The
+coarsest file systems tick every two seconds.
+"""
 
 
 class _Mark(NamedTuple):
