@@ -106,6 +106,15 @@ def run(folder: Path, rounds: int, _seconds: float) -> Iterator[Report]:
     yield report
 
 
+class _Bare(Pusher):
+    """Tells the trigger's listener itself what it would hear of a push: the floor."""
+
+    def put_manifest(self, repository: str, tag: str, manifest: bytes) -> tuple[float, float]:  # noqa: ARG002  no push
+        told, started = json.dumps({"data": {"repository": repository, "tag": tag}}).encode(), time.monotonic()
+        self.call("POST", "/", told, {}, 200)
+        return started, time.monotonic()
+
+
 def _of_trigger(body: bytes) -> str | None:
     told = json.loads(body)["data"]
     return f"{told['repository']}:{told['tag']}"
@@ -131,7 +140,7 @@ def _rounds(
     port, rows, trigger = ours
     peer, endpoint = theirs
     ways = ("tagtrail: answered", "tagtrail: row", "tagtrail: trigger", "docker-registry: answered",
-            "docker-registry: its event")
+            "docker-registry: its event", "a bare POST to the trigger")
     found = {way: Measured() for way in ways}
     for number in range(rounds):
         sent, answered = push(port, load, f"{load.pushers}-{load.every_s}-{number}")
@@ -140,28 +149,32 @@ def _rounds(
             found[way].add(sent, arrived)
         sent, answered = push(peer, load, f"{load.pushers}-{load.every_s}-{number}")
         endpoint.wait_for(set(sent), ARRIVE_WITHIN_S)
-        for way, arrived in zip(ways[3:], (answered, endpoint.at), strict=True):
+        for way, arrived in zip(ways[3:], (answered, endpoint.at), strict=False):
             found[way].add(sent, arrived)
+        sent, _ = push(trigger.port, load, f"bare-{load.pushers}-{load.every_s}-{number}", _Bare)
+        trigger.wait_for(set(sent), ARRIVE_WITHIN_S)
+        found[ways[-1]].add(sent, trigger.at)
     return found
 
 
-def push(port: int, load: Load, label: str) -> tuple[dict[str, float], dict[str, float]]:
+def push(port: int, load: Load, label: str, client: type[Pusher] = Pusher) -> tuple[dict[str, float], dict[str, float]]:
     """Push all images of a round; when each was sent and when it was answered, by `repository:tag`."""
     with ThreadPoolExecutor(load.pushers) as threads:
-        jobs = [threads.submit(_push_some, port, load, f"{label}-{one}", one) for one in range(load.pushers)]
+        clients = [client(port) for _ in range(load.pushers)]
+        jobs = [threads.submit(_push_some, one, load, f"{label}-{who}", who) for who, one in enumerate(clients)]
         done = [job.result() for job in jobs]
     sent = {name: times[0] for some in done for name, times in some.items()}
     return sent, {name: times[1] for some in done for name, times in some.items()}
 
 
-def _push_some(port: int, load: Load, label: str, pusher: int) -> dict[str, tuple[float, float]]:
+def _push_some(client: Pusher, load: Load, label: str, pusher: int) -> dict[str, tuple[float, float]]:
     """One pusher's share. Those with a pace begin one after the other: they don't march in step."""
     share = range(load.pushes // load.pushers)
     images = [(REPOSITORIES[number % len(REPOSITORIES)], f"v{label}-{number}") for number in share]
     ready = [(repository, tag, manifest(f"{repository}:{tag}")) for repository, tag in images]
     times = {}
     due = time.monotonic() + load.every_s * pusher / load.pushers
-    with Pusher(port) as client:
+    with client:
         for repository, tag, body in ready:
             time.sleep(max(0.0, due - time.monotonic()))
             times[f"{repository}:{tag}"] = client.put_manifest(repository, tag, body)
