@@ -1,5 +1,6 @@
 """The app of `tagtrail registry serve`: what stands before it, and what is told of each request."""
 
+import gc
 import json
 import logging
 from collections.abc import Callable, Iterator
@@ -39,6 +40,7 @@ def lines(told: Told) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
+    gc.collect()  # answers that an earlier test did not close end here, and not in the log that this one reads
     engines = []
 
     def run(more: str = "", health: Health | None = None, *observers: Any, **environment: str) -> FlaskClient:
