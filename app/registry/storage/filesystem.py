@@ -42,10 +42,8 @@ class Filesystem:
         self._remembered = Remembered()
 
     def get_content(self, path: str) -> bytes:
-        try:
+        with _found(path):
             return self._remembered.read(self._root + path)
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            raise PathNotFoundError(path) from None
 
     def put_content(self, path: str, content: bytes, durable: bool = True) -> None:
         self._put([(path, content)], durable)
