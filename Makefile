@@ -15,7 +15,7 @@ help:
 	@echo "make fuzz         ten thousand mad requests of /v2/ (TAGTRAIL_FUZZ=COUNT:SEED for others)"
 	@echo "make chaos        kill the registry and its sender at every step, 240 times (N= for fewer)"
 	@echo "make bench        the measurements of docs/bench.md"
-	@echo "make bench-history  the same of ten million events (N= for fewer): 15 GB and half an hour"
+	@echo "make bench-history  the same of ten million events (N= for fewer, D=SQLite or D=PostgreSQL alone): half an hour"
 	@echo "make compose-env  a .env with fresh secrets for docker compose"
 
 demo: $(VENV)/installed
@@ -47,7 +47,7 @@ bench: $(VENV)/installed-check
 	$(BIN)/python -m bench
 
 bench-history: $(VENV)/installed-check
-	$(BIN)/python -m bench history $(if $(N),--events $(N))
+	$(BIN)/python -m bench history $(if $(N),--events $(N)) $(if $(D),--database $(D))
 
 compose-env:
 	@test ! -e .env || { echo ".env is there already; remove it to make new secrets"; exit 1; }

@@ -4,7 +4,6 @@ Bodies and links' digests are made by processes of their own; the chain is close
 can be made afterwards is made afterwards, from the same metadata.
 """
 
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from sqlalchemy.schema import AddConstraint, CreateIndex, DropConstraint, DropIn
 
 from app.domain.chain import EVENT, FORM, GENESIS, chained, seal
 from app.store import events as stored
+from app.store.engine import PRAGMAS
 from app.store.head import Head, advance
 from app.store.migrate import upgrade
 from app.store.packing import packed
@@ -28,7 +28,7 @@ from bench.world import World
 
 AT_ONCE = 2000
 AHEAD = 4
-LOADED = (events, links, changes, tags)
+LOADED = (events, links, changes, tags, repositories, heard, origins)
 Progress = Callable[[str, int, int], None]
 """Told now and then: what is made, how much of it is done, and of how much."""
 Values = tuple[Any, ...]
@@ -41,46 +41,27 @@ class Put(Protocol):
     def __call__(self, table: Table, rows: Sequence[Values]) -> None: ...
 
 
-def fill(engines: Sequence[Engine], count: int, progress: Progress) -> None:
-    """Migrate each, and write `count` events with all that follows from them.
-
-    They are made once for all: that is what takes long.
-    """
+def fill(engine: Engine, count: int, progress: Progress) -> None:
+    """Migrate it, and write `count` events with all that follows from them."""
+    upgrade(engine)
     world = World(count)
-    with ExitStack() as stack:
-        connections = [stack.enter_context(_connected(engine)) for engine in engines]
-        with ExitStack() as loading:
-            puts = [loading.enter_context(_loader(connection)) for connection in connections]
-            at = _write(world, puts, progress)
+    with engine.connect() as connection:
+        with _loader(connection) as put:
+            at = _write(world, put, progress)
             for table, rows in _annals(world):
                 for batch in _batches(rows, AT_ONCE):
-                    _put(puts, table, [tuple(row[column.name] for column in table.c) for row in batch])
-            for connection in connections:
-                advance(connection, at)
-        for connection in connections:
-            _index(connection, progress)
+                    put(table, [tuple(row[column.name] for column in table.c) for row in batch])
+            advance(connection, at)
+        _index(connection, progress)
 
 
-@contextmanager
-def _connected(engine: Engine) -> Iterator[Connection]:
-    upgrade(engine)
-    with engine.connect() as connection:
-        yield connection
-
-
-def _put(puts: Iterable[Put], table: Table, rows: Sequence[Values]) -> None:
-    for put in puts:
-        put(table, rows)
-
-
-def _write(world: World, puts: Sequence[Put], progress: Progress) -> Head:
+def _write(world: World, put: Put, progress: Progress) -> Head:
     at = Head(0, GENESIS)
-    processes = max(1, (os.cpu_count() or 2) - 1)
-    with get_context("spawn").Pool(processes) as pool:
+    with get_context("spawn").Pool() as pool:
         for rows in _made(pool, _batches(world.deeds(), AT_ONCE)):
             bound, at = _chain(at, rows)
-            _put(puts, events, [row for row, _, _ in rows])
-            _put(puts, links, bound)
+            put(events, [row for row, _, _ in rows])
+            put(links, bound)
             progress("events", at.seq, world.events)
     return at
 
@@ -137,13 +118,14 @@ def _loader(connection: Connection) -> AbstractContextManager[Put]:
 
 @contextmanager
 def _sqlite(connection: Connection) -> Iterator[Put]:
-    """Without a journal: what breaks here is begun again. Only the indexes of its constraints stay while rows come."""
+    """One transaction without a journal: what breaks here is begun again. Only the constraints' indexes stay."""
     driver = connection.connection.driver_connection
     assert driver is not None
     _pragmas(driver, {"journal_mode": "OFF", "synchronous": "OFF", "cache_size": "-2000000"})
     for table in LOADED:
         for index in table.indexes:
             connection.execute(DropIndex(index))
+    driver.execute("BEGIN")
 
     def put(table: Table, rows: Sequence[Values]) -> None:
         marks = ", ".join("?" * len(table.c))
@@ -164,27 +146,33 @@ def _quoted(table: Table) -> list[str]:
 
 @contextmanager
 def _postgresql(connection: Connection) -> Iterator[Put]:
-    """COPY into tables that were emptied in the same transaction: their rows need no second visit by VACUUM."""
-    connection.execute(text("SET maintenance_work_mem = '1GB'"))
-    connection.execute(text(f"TRUNCATE {', '.join(table.name for table in LOADED)}"))
-    for table in LOADED:
+    """A COPY of each table that lasts as long as rows come: what one has reserved beyond its rows stays empty."""
+    with ExitStack() as stack:
+        copies = {table: stack.enter_context(_copy(connection.engine, table)) for table in LOADED}
+
+        def put(table: Table, rows: Sequence[Values]) -> None:
+            for row in rows:
+                copies[table].write_row(row)
+
+        yield put
+
+
+@contextmanager
+def _copy(engine: Engine, table: Table) -> Iterator[Any]:
+    """Into a table that was emptied in the same transaction: its rows need no second visit by VACUUM."""
+    with engine.begin() as connection:
+        connection.execute(text(f"TRUNCATE {table.name}"))
         for index in table.indexes:
             connection.execute(DropIndex(index))
         for constraint in _constraints(table):
             connection.execute(DropConstraint(constraint))
-    driver = connection.connection.driver_connection
-    assert driver is not None
-
-    def put(table: Table, rows: Sequence[Values]) -> None:
-        how = "FORMAT BINARY, FREEZE" if table in LOADED else "FORMAT BINARY"
         kinds = [str(column.type.compile(connection.dialect)).lower().split(" collate ")[0] for column in table.c]
-        with driver.cursor().copy(f"COPY {table.name} ({', '.join(_quoted(table))}) FROM STDIN ({how})") as copy:
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        statement = f"COPY {table.name} ({', '.join(_quoted(table))}) FROM STDIN (FORMAT BINARY, FREEZE)"
+        with driver.cursor().copy(statement) as copy:
             copy.set_types(["int8" if kind == "bigint" else kind for kind in kinds])
-            for row in rows:
-                copy.write_row(row)
-
-    yield put
-    connection.commit()
+            yield copy
 
 
 def _constraints(table: Table) -> list[Any]:
@@ -196,6 +184,7 @@ def _index(connection: Connection, progress: Progress) -> None:
     wanted: list[Any] = [CreateIndex(index) for table in LOADED for index in table.indexes]
     if connection.dialect.name == "postgresql":
         wanted = [*(AddConstraint(one) for table in LOADED for one in _constraints(table)), *wanted]
+        connection.execute(text("SET maintenance_work_mem = '1GB'"))
     for done, statement in enumerate(wanted, 1):
         connection.execute(statement)
         progress("indexes", done, len(wanted))
@@ -204,7 +193,7 @@ def _index(connection: Connection, progress: Progress) -> None:
         connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("VACUUM (ANALYZE)"))
     else:
         driver = connection.connection.driver_connection
-        _pragmas(driver, {"journal_mode": "WAL", "synchronous": "FULL", "cache_size": "-16000"})
+        _pragmas(driver, PRAGMAS)
 
 
 def teller(title: str) -> Progress:

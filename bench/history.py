@@ -4,8 +4,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from app.domain.fan_out import MAX_AGE_NS
 from app.envelopes import Received, parse
@@ -16,57 +18,74 @@ from bench.bulk import fill, teller
 from bench.figures import Report, line, spread
 from bench.postgres import postgres
 from bench.processes import clean_environment
-from bench.questions import timed
+from bench.questions import QUESTIONS, timed
 from bench.told import ORIGINS, body, told
 from bench.world import World
 
+DATABASES = ("SQLite", "PostgreSQL")
 EVENTS = 10_000_000
-ASKED = 40
+ASKED = 200
+AIM_MS = 50
 GROUP = 80
 EXPORTED = 1_000_000
 
 
-def run(folder: Path, rounds: int, seconds: float, events: int = EVENTS) -> Iterator[Report]:
-    """Both databases are filled at once, for making the events is what takes long; then each is measured alone."""
-    with postgres(("history", "empty")) as urls:
-        databases = {
-            "SQLite": (f"sqlite:///{folder}/history.db", f"sqlite:///{folder}/empty.db"),
-            "PostgreSQL": (urls["history"], urls["empty"]),
-        }
-        began = time.monotonic()
-        engines = [make_engine(full) for full, _ in databases.values()]
-        fill(engines, events, teller("both databases"))
-        print(f"\n* filled in {(time.monotonic() - began) / 60:.1f} minutes", flush=True)
-        for title, (full, empty) in databases.items():
-            yield from measured(folder, title, (full, empty), (rounds, seconds))
+def run(
+    folder: Path, rounds: int, seconds: float, events: int = EVENTS, databases: Sequence[str] = DATABASES
+) -> Iterator[Report]:
+    """Each is filled and measured alone, and goes before the next is begun."""
+    for title in databases:
+        with _urls(title, folder) as urls:
+            full, empty = map(make_engine, urls)
+            yield _made(title, full, events)
+            upgrade(empty)
+            yield _questions(title, full)
+            yield _sizes(title, full)
+            yield _export(folder, title, urls[0])
+            yield _ingest(title, (full, empty), (rounds, seconds))
+            full.dispose()
+            empty.dispose()
 
 
-def measured(folder: Path, title: str, urls: tuple[str, str], how: tuple[int, float]) -> Iterator[Report]:
-    """The figures of a database that was filled, beside an empty one."""
-    full, empty = map(make_engine, urls)
-    upgrade(full)
-    upgrade(empty)
-    yield _questions(title, full)
-    yield _sizes(title, full)
-    yield _export(folder, title, urls[0])
-    yield _ingest(title, (full, empty), how)
-    full.dispose()
-    empty.dispose()
+@contextmanager
+def _urls(title: str, folder: Path) -> Iterator[tuple[str, str]]:
+    """Of one that will be full and one that begins empty."""
+    if title == "PostgreSQL":
+        with postgres(("history", "empty")) as urls:
+            yield urls["history"], urls["empty"]
+    else:
+        with TemporaryDirectory(dir=folder) as place:
+            yield f"sqlite:///{place}/history.db", f"sqlite:///{place}/empty.db"
+
+
+def _made(title: str, engine: Engine, events: int) -> Report:
+    began = time.monotonic()
+    fill(engine, events, teller(title))
+    took = time.monotonic() - began
+    report = Report(f"Making a long history, {title}", ("events", "minutes", "events/s"))
+    report.rows.append((f"{events:,}", f"{took / 60:.1f}", f"{events / took:,.0f}"))
+    report.notes.append("With its indexes, which are made at the end.")
+    report.data |= {"events": events, "seconds": took}
+    return report
 
 
 def _questions(title: str, engine: Engine) -> Report:
     report = Report(
         f"Questions of a long history, {title}",
-        ("question", "much: p50 ms", "p99 ms", "rows", "little: p50 ms", "p99 ms", "rows"),
+        ("question", "much: p50 / p99 ms", "rows", "little: p50 / p99 ms", "rows"),
     )
+    missed = []
     for name, hot, cold in timed(engine, ASKED):
-        cells = [(f"{one.p50:.1f}", f"{one.p99:.1f}", str(one.rows)) for one in (hot, cold)]
+        cells = [(f"{one.p50:.1f} / {one.p99:.1f}", str(one.rows)) for one in (hot, cold)]
         report.rows.append((name, *cells[0], *cells[1]))
         report.data[name] = {"much": [hot.p50, hot.p99], "little": [cold.p50, cold.p99]}
+        missed += [f"{name} ({one.p99:.0f})" for one in (hot, cold) if one.p99 >= AIM_MS]
+        print(f"\r{title}: {len(report.rows)} of {len(QUESTIONS)} questions asked", end="", flush=True)
     report.notes += [
         line(describe(engine)),
         f"First pages of 100 rows, warm, asked {ASKED} times of tags, digests and people of the repositories of which "
         "most (much) and least (little) is told, at moments anywhere in the history.",
+        f"p99 of {AIM_MS} ms and more: {', '.join(missed) or 'none'}, of {2 * len(report.rows)}.",
     ]
     return report
 

@@ -162,7 +162,7 @@ QUESTIONS: Mapping[str, Ask] = {
 
 
 def timed(engine: Engine, times: int) -> Iterator[tuple[str, Timing, Timing]]:
-    """Each question asked `times` times about hot and about cold subjects, after a few that only warm up."""
+    """Each question asked `times` times about hot and about cold subjects, after once about each that only warms up."""
     hot, cold = subjects(engine, HOTTEST), subjects(engine, -COLDEST)
     for name, ask in QUESTIONS.items():
         yield name, _timing(engine, ask, hot, times), _timing(engine, ask, cold, times)
@@ -170,7 +170,7 @@ def timed(engine: Engine, times: int) -> Iterator[tuple[str, Timing, Timing]]:
 
 def _timing(engine: Engine, ask: Ask, about: Sequence[Subject], times: int) -> Timing:
     took, most = [], 0
-    for number in range(-8, times):
+    for number in range(-len(about), times):
         began = perf_counter()
         with reading(engine) as connection:
             found = ask(connection, about[number % len(about)])

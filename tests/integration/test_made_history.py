@@ -55,7 +55,7 @@ def test_there_is_something_of_everything(deeds: Sequence[Deed]) -> None:
 
 
 def test_ingest_would_have_written_the_same(engine: Engine, deeds: Sequence[Deed], tmp_path: Path) -> None:
-    fill([engine], EVENTS, said)
+    fill(engine, EVENTS, said)
     slow = make_engine(f"sqlite:///{tmp_path}/slow.db")
     upgrade(slow)
     for deed in deeds:
@@ -71,7 +71,7 @@ def test_ingest_would_have_written_the_same(engine: Engine, deeds: Sequence[Deed
 
 
 def test_it_is_proven_and_goes_on(engine: Engine) -> None:
-    fill([engine], EVENTS, said)
+    fill(engine, EVENTS, said)
     assert verify(engine, said).findings == ()
     take_in(engine, an_event(id="behind"), received=20_000_000)
     verdict = verify(engine, said)
@@ -82,5 +82,5 @@ def test_it_is_proven_and_goes_on(engine: Engine) -> None:
 def test_its_indexes_are_the_schema_s(engine: Engine) -> None:
     from app.store.migrate import check
 
-    fill([engine], 100, said)
+    fill(engine, 100, said)
     check(engine)
