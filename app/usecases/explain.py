@@ -15,8 +15,9 @@ from app.store.told import ToldWhere, told_where
 from app.usecases.tell import tell
 
 _NUMBER = re.compile("[0-9]{1,18}")
-_ELSEWHERE = ("registry: ", "origin: ", "repository: ")
-"""How it begins why a rule is about other places."""
+_PLACE = "(?:registry|origin|repository)"
+_ELSEWHERE = re.compile(rf"(?:^|[:;] )(?:{_PLACE}: |expr: .*\b{_PLACE}\b)", re.DOTALL)
+"""Why a rule is about other places names them, also in clauses that nest and in expressions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def seen_from(scope: AccessScope, found: Explanation | None) -> Explanation | No
         return None
     if scope == EVERYTHING:
         return found
-    here = tuple(one for one in found.rules if not (one.mismatch or "").startswith(_ELSEWHERE))
+    here = tuple(one for one in found.rules if not _ELSEWHERE.search(one.mismatch or ""))
     return replace(found, rules=here)
 
 

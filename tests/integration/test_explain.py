@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,10 @@ from sqlalchemy import Engine
 
 from app.cli import main
 from app.domain.access import EVERYTHING, AccessScope
+from app.domain.conditions import Condition
 from app.domain.patterns import Regex
 from app.domain.protected import Protected
+from app.domain.rules import When
 from app.domain.settling import Settle
 from app.domain.times import SECOND_NS
 from app.outbound import Door
@@ -96,6 +99,24 @@ def test_a_scope_sees_no_rules_about_other_places(stage: Stage) -> None:
     assert seen is not None
     assert [one.rule for one in seen.rules] == ["web", "tagged"]
     assert seen_from(AccessScope.parse(["registry.example:5000/other/*"]), found) is None
+
+
+def test_a_scope_sees_no_place_that_is_named_in_a_nested_clause_or_an_expression(stage: Stage) -> None:
+    vault, tagged = When(repository="secret/vault"), When(tag="v*", kinds=None, provenances=None)
+    told = [
+        When(some=(vault, tagged)), When(some=(tagged, vault)), When(every=(When(every=(vault,)),)),
+        When(condition=Condition.parse('repository == "secret/vault"')),
+        When(every=(When(condition=Condition.parse('true &&\nregistry + "/" + repository == "a/secret/vault"')),)),
+        When(every=(tagged,)), When(condition=Condition.parse('actor == "repo"')),
+    ]  # fmt: skip
+    stage.rules = [replace(rule(f"{number}"), when=when) for number, when in enumerate(told)]
+    stage.happen()
+    with reading(stage.engine) as connection:
+        found = explain(connection, stage.rules, stage.rows("changes")[0].id)
+    seen = seen_from(AccessScope.parse(["registry.example:5000/shop/*"]), found)
+    assert seen is not None
+    assert [one.rule for one in seen.rules] == ["5", "6"]
+    assert "secret" not in repr(seen)
 
 
 def test_what_waits_for_more_has_no_delivery_yet(stage: Stage) -> None:

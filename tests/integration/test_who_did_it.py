@@ -389,6 +389,12 @@ def test_who_acts_over_http_is_in_the_log(house: House, client: FlaskClient, rou
     assert house.log()[len(before):] == [("token:carol", act.verb)]
 
 
+def test_every_verb_is_documented() -> None:
+    documented = (Path(__file__).parents[2] / "docs/audit.md").read_text(encoding="utf-8")
+    verbs = {act.verb for act in (*ACTS.values(), *ROUTES.values())}
+    assert not [verb for verb in sorted(verbs) if f"`{verb}`" not in documented]
+
+
 def test_who_sends_again_all_that_failed_is_in_the_log(house: House) -> None:
     assert json.loads(house.run("redeliver --failed --since 2026-01-01 --json")) == [
         {"id": "msg_3", "destination": "trigger:web"}
