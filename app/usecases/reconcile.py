@@ -106,8 +106,10 @@ class _Walk:
             self.means.tell(done, len(names), name)
             listed = self._listed(name, gone=whole and name not in self._catalog)
             if listed is not None:
+                seen = self._ask_all(threads, self._questions(name, listed))
                 self.walked.repositories += 1
-                doubtful += self._compare(self._ask_all(threads, self._questions(name, listed)))
+                self.walked.tags += len(seen)
+                doubtful += self._compare(seen)
         self.means.tell(len(names), len(names), "")
         return doubtful
 
@@ -167,9 +169,7 @@ class _Walk:
         return [_Question(repository, tag, tag in listed) for tag in wanted]
 
     def _ask_all(self, threads: ThreadPoolExecutor, questions: Sequence[_Question]) -> list[Seen]:
-        found = [answer for answer in threads.map(self._ask, questions) if answer is not None]
-        self.walked.tags += len(found)
-        return found
+        return [answer for answer in threads.map(self._ask, questions) if answer is not None]
 
     def _ask(self, question: _Question) -> Seen | None:
         repository, tag, asked_ns = question.repository, question.tag, time.time_ns()
