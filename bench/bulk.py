@@ -180,8 +180,12 @@ def _constraints(table: Table) -> list[Any]:
 
 
 def _index(connection: Connection, progress: Progress) -> None:
-    """Make what was dropped, and leave the database as a server in use has it."""
-    wanted: list[Any] = [CreateIndex(index) for table in LOADED for index in table.indexes]
+    """Make what was dropped, and leave the database as a server in use has it.
+
+    By name, as a dump of PostgreSQL would: which of two indexes is the younger may decide which one is used.
+    """
+    named = [index for table in LOADED for index in sorted(table.indexes, key=lambda index: str(index.name))]
+    wanted: list[Any] = [CreateIndex(index) for index in named]
     if connection.dialect.name == "postgresql":
         wanted = [*(AddConstraint(one) for table in LOADED for one in _constraints(table)), *wanted]
         connection.execute(text("SET maintenance_work_mem = '1GB'"))

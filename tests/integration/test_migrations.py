@@ -68,6 +68,21 @@ def test_a_table_that_differs_is_noticed(empty: Engine) -> None:
         check(empty)
 
 
+def test_lines_of_a_tag_are_sought_by_the_tag(postgres: Postgres) -> None:
+    """Also by a plan for whatever values, for which the index of a whole repository seems to cost as little."""
+    with postgres.database() as url:
+        engine = make_engine(url)
+        with engine.begin() as connection:
+            for setting in ("plan_cache_mode = force_generic_plan", "enable_seqscan = off", "enable_bitmapscan = off"):
+                connection.execute(text(f"SET LOCAL {setting}"))
+            of_tag = "registry = $1 AND repository = $2 AND tag = $3 AND time_ns > $4 AND time_ns <= $5"
+            query = f"SELECT time_ns FROM changes WHERE {of_tag} ORDER BY time_ns LIMIT 1"
+            connection.exec_driver_sql(f"PREPARE later AS {query}")
+            plan = connection.exec_driver_sql("EXPLAIN EXECUTE later ('', '', '', 0, 1)").scalars().all()
+        engine.dispose()
+    assert "ix_changes_tag_time" in "\n".join(plan)
+
+
 def test_what_orders_history_is_compared_by_its_bytes(postgres: Postgres) -> None:
     """The fold sorts so; a database made with another locale than these tests' would answer questions otherwise."""
     with postgres.database() as url:
