@@ -17,11 +17,12 @@ from app.envelopes import Received
 from app.store import quarantine as quarantined
 from app.store.engine import make_engine, reading, writing
 from app.store.migrate import upgrade
-from app.store.queries import changes, deliveries, digests, events, quarantine, tags
+from app.store.queries import changes, deliveries, digests, events, moments, quarantine, tags
 from app.store.queries.changes import ChangeFilter
 from app.store.queries.conditions import registries_with
 from app.store.queries.deliveries import DeliveryFilter
 from app.store.queries.events import EventFilter
+from app.store.queries.moments import MomentFilter
 from app.store.queries.paging import CursorError, Page, Paging, encode
 from app.store.queries.quarantine import QuarantineFilter
 from app.store.queries.tags import TagFilter
@@ -324,9 +325,9 @@ def test_the_quarantine(engine: Engine) -> None:
         assert quarantine.one(connection, EVERYTHING, "nul\0") is None
 
 
-def test_no_question_reads_a_whole_table(tmp_path: Path) -> None:
-    """By SQLite's plans, which without statistics depend on nothing but the schema."""
-    engine = make_engine(f"sqlite:///{tmp_path}/plans.db")
+def plans_of(path: Path, ask: Callable[[Connection], object]) -> list[str]:
+    """SQLite's plans, which without statistics depend on nothing but the schema."""
+    engine = make_engine(f"sqlite:///{path}/plans.db")
     upgrade(engine)
     take_in(engine, stable(10), stable(20, B))
     plans: list[str] = []
@@ -337,8 +338,22 @@ def test_no_question_reads_a_whole_table(tmp_path: Path) -> None:
         plans.extend(f"{row[3]}: {' '.join(statement.split())}" for row in rows)
 
     with reading(engine) as connection:
-        ask_everything(connection)
+        ask(connection)
     engine.dispose()
+    return plans
+
+
+def test_a_page_of_what_was_known_ends_with_its_last_tag(tmp_path: Path) -> None:
+    """Neither sorted nor told apart among all that the repositories of a pattern were told."""
+    asked = MomentFilter(moment(20), repository="shop/*", known_ns=moment(20))
+    plans = plans_of(tmp_path, lambda connection: moments.page(connection, EVERYTHING, asked, Paging(10)))
+    tags_told = [plan for plan in plans if "SELECT DISTINCT" in plan]
+    assert tags_told
+    assert [plan for plan in tags_told if "TEMP B-TREE" in plan] == []
+
+
+def test_no_question_reads_a_whole_table(tmp_path: Path) -> None:
+    plans = plans_of(tmp_path, ask_everything)
     assert any("USING INDEX ix_events_digest" in plan for plan in plans)
     tables = ("events", "changes", "tags", "deliveries", "quarantine", "attempts", "delivery_changes")
     assert [plan for plan in plans if plan.startswith(tuple(f"SCAN {table}:" for table in tables))] == []

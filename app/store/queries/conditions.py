@@ -114,6 +114,8 @@ def in_repository(
     """
     if repository is None:
         return [] if registry is None else [table.c.registry == storable(registry)]
+    if table is repositories:
+        return [*in_repository(connection, table, registry, None), *named(table.c.repository, repository)]
     if is_pattern(repository):
         return [tuple_(table.c.registry, table.c.repository).in_(_matching(registry, repository))]
     found = [registry] if registry is not None else _registries(connection, table, repository)

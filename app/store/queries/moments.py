@@ -17,7 +17,7 @@ from app.store.queries.changes import at as stored_at
 from app.store.queries.conditions import equal, in_repository, in_scope, named, storable_ns
 from app.store.queries.known import COLUMNS, Known, as_known
 from app.store.queries.paging import AnyRow, Key, Page, Paging, fetch
-from app.store.schema import changes, events, tags
+from app.store.schema import changes, events, repositories, tags
 
 KEY = Key((tags.c.registry, tags.c.repository, tags.c.tag), newest_first=False)
 
@@ -35,26 +35,39 @@ class MomentFilter:
 
 def page(connection: Connection, scope: AccessScope, asked: MomentFilter, paging: Paging) -> Page[Moment]:
     """Every tag that has a history, by name. Raises CursorError."""
-    key, query = (KEY, select(*KEY.columns)) if asked.known_ns is None else (_TOLD, _told_by(asked.known_ns).distinct())
+    key, query = KEY, select(*KEY.columns)
+    if asked.known_ns is not None:
+        key, query = _told(connection.dialect.name, asked.known_ns)
     table = key.columns[0].table
     query = query.where(
         *in_scope(table, scope),
         *in_repository(connection, table, asked.registry, asked.repository),
-        *named(table.c.tag, asked.tag),
+        *named(key.columns[2], asked.tag),
     )
     found = fetch(connection, query, key, paging, lambda row: TagKey(*row))
     return Page(tuple(_moments(connection, found.items, asked)), found.next)
 
 
-_TOLD = Key((events.c.registry, events.c.repository, events.c.tag), newest_first=False)
+_NAMES = (events.c.registry, events.c.repository, events.c.tag)
 
 
-def _told_by(known_ns: int) -> Select[Any]:
-    """The tags of which anything had been told by name, each as often as it was: what came later may have made that
-    there never was one.
+def _told(dialect: str, known_ns: int) -> tuple[Key, Select[Any]]:
+    """The tags of which anything had been told by name, which later news may have made never to have been.
+
+    SQLite goes from one repository to the next, and stops at the end of a page: by the names in events alone it sorts
+    all that a pattern's repositories were told. That they are no bare columns keeps it from going the other way.
+    PostgreSQL would sort all that a repository was told.
     """
-    told = (events.c.scope.is_not(None), events.c.tag.is_not(None), events.c.received_ns <= storable_ns(known_ns))
-    return select(*_TOLD.columns).where(*told)
+    if dialect == "postgresql":
+        return Key(_NAMES, newest_first=False), select(*_NAMES).where(*_told_by(known_ns)).distinct()
+    place = (repositories.c.registry, repositories.c.repository)
+    there = (events.c[column.name] == column.concat("") for column in place)
+    query = select(*place, events.c.tag).where(*there, *_told_by(known_ns)).distinct()
+    return Key((*place, events.c.tag), newest_first=False), query
+
+
+def _told_by(known_ns: int) -> tuple[ColumnElement[bool], ...]:
+    return events.c.scope.is_not(None), events.c.tag.is_not(None), events.c.received_ns <= storable_ns(known_ns)
 
 
 def one(connection: Connection, scope: AccessScope, key: TagKey, asked: MomentFilter) -> Moment | None:
@@ -63,7 +76,8 @@ def one(connection: Connection, scope: AccessScope, key: TagKey, asked: MomentFi
         return stored_at(connection, scope, key, asked.at_ns)
     if not scope.allows(key.registry, key.repository):
         return None
-    told = _told_by(asked.known_ns).where(*equal(events, key, ("registry", "repository", "tag"))).limit(1)
+    named_so = equal(events, key, ("registry", "repository", "tag"))
+    told = select(*_NAMES).where(*_told_by(asked.known_ns), *named_so).limit(1)
     keys = [TagKey(*row) for row in connection.execute(told)]
     return next(iter(_moments(connection, keys, asked)), None)
 
