@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from app.cli.asking import Output, in_time, listing
+from app.cli.asking import KNOWN_AT, Output, in_time, listing
 from app.cli.context import Context, pass_context
 from app.cli.tables import When
 from app.store.queries import activity as queries
@@ -18,6 +18,7 @@ from app.store.queries.events import EventFilter
 @click.option("--repository", help="Its name, or a pattern such as 'shop/*'.")
 @click.option("--action", help="push, pull, mount, delete or observe.")
 @in_time
+@KNOWN_AT
 @listing
 @pass_context
 def activity(context: Context, /, output: Output, **asked: Any) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from app.cli.asking import NothingKnownError, Output, asking, in_time, listing
+from app.cli.asking import KNOWN_AT, NothingKnownError, Output, asking, in_time, listing
 from app.cli.context import Context, pass_context
 from app.cli.tables import When, print_text
 from app.domain.access import EVERYTHING
@@ -22,6 +22,7 @@ from app.store.queries.events import EventFilter, EventLine
 @click.option("--action", help="push, pull, mount, delete or observe.")
 @click.option("--origin")
 @in_time
+@KNOWN_AT
 @click.option("--raw", type=int, metavar="SEQ", help="Print the exact bytes of one event instead.")
 @listing
 @pass_context

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from app.cli.asking import Output, asking, in_time, listing
+from app.cli.asking import KNOWN_AT, Output, asking, in_time, listing
 from app.cli.context import Context, pass_context
 from app.cli.tables import When
 from app.domain.times import rfc3339
@@ -21,10 +21,13 @@ from app.store.queries.pulls import PullFilter, PullLine
 @click.option("--actor", help="Who pulled.")
 @click.option("--stale", is_flag=True, help="Only what a tag pointed to once, and none does now.")
 @in_time
+@KNOWN_AT
 @listing
 @pass_context
 def pulls(context: Context, /, output: Output, **asked: Any) -> None:
     """List pulls, newest first."""
+    if asked["stale"] and asked["known_ns"] is not None:
+        raise click.UsageError("what is stale is so now; leave either --stale or --known-at out")
     output.show(context, queries.page, PullFilter(**asked), _row)
     with asking(context) as connection:
         since_ns = retention.kept_since(connection, "pull")

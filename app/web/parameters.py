@@ -13,9 +13,8 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
-    ValidationInfo,
     WithJsonSchema,
-    field_validator,
+    model_validator,
 )
 
 from app.domain.changes import Kind
@@ -152,19 +151,20 @@ class When(BaseModel):
     until_ns: Moment | None = Field(None, alias="until")
 
 
-class _KnownNamed(_Named):
+class Known(BaseModel):
     known_ns: Moment | None = Field(None, alias="known_at")
 
-    @field_validator("known_ns")
-    @classmethod
-    def _of_what(cls, known_ns: int | None, info: ValidationInfo) -> int | None:
+
+class _KnownNamed(_Named, Known):
+    @model_validator(mode="after")
+    def _of_what(self) -> Self:
         """Folding again all that there is would take for ever."""
-        if known_ns is not None and info.data.get("repository") is None:
-            raise ValueError("needs a repository too, or a pattern of some: repository=shop/*")
-        return known_ns
+        if self.known_ns is not None and self.repository is None:
+            raise ParameterError("known_at", "needs a repository too, or a pattern of some: repository=shop/*")
+        return self
 
 
-class EventParameters(Where, When):
+class EventParameters(Where, When, Known):
     actor: Word | None = None
     action: Word | None = None
     origin: Word | None = None
@@ -191,11 +191,10 @@ class ChangeParameters(_KnownNamed, _Changes):
         return self.into(HistoryFilter)
 
 
-class MomentsParameters(_Named):
+class MomentsParameters(_Named, Known):
     """Tags, and a moment (default: now)."""
 
     at_ns: Moment = Field(default_factory=time.time_ns, alias="at")
-    known_ns: Moment | None = Field(None, alias="known_at")
 
     def filter(self) -> MomentFilter:
         return self.into(MomentFilter)
@@ -211,10 +210,16 @@ class DiffParameters(_KnownNamed):
         return self.into(DiffFilter)
 
 
-class PullParameters(Where, When):
+class PullParameters(Where, When, Known):
     actor: Word | None = None
     origin: Word | None = None
     stale: bool = False
+
+    @model_validator(mode="after")
+    def _of_now(self) -> Self:
+        if self.stale and self.known_ns is not None:
+            raise ParameterError("known_at", "what is stale is so now; leave either out")
+        return self
 
     def filter(self) -> PullFilter:
         return self.into(PullFilter)
@@ -285,11 +290,10 @@ class NoParameters(Parameters):
     pass
 
 
-class MomentParameters(Parameters):
+class MomentParameters(Parameters, Known):
     """A tag, and a moment (default: now)."""
 
     registry: Word
     repository: Word
     tag: Word
     at_ns: Moment = Field(default_factory=time.time_ns, alias="at")
-    known_ns: Moment | None = Field(None, alias="known_at")

@@ -135,6 +135,30 @@ def test_history_as_it_was_known(engine: Engine) -> None:
     assert [one["after"] for one in parsed("diff", "--since", "2026-05-09T09:46:55Z", *now)] == [B]
 
 
+def test_what_somebody_did_as_it_was_known(engine: Engine) -> None:
+    take_in(engine, an_event(second=10), received=11)
+    take_in(engine, an_event(second=20, digest=B, actor="bob"), an_event(second=21, action="pull"), received=22)
+    take_in(engine, an_event(second=30, action="delete", digest=B, tag=None, actor="bob"), received=31)
+    late = an_event(second=15, digest=C, actor="carol"), an_event(second=16, action="pull", actor="carol")
+    take_in(engine, *late, an_event(second=25, digest=C, actor="carol"), received=200)
+    then, now = ("--known-at", "2026-05-09T09:47:30Z"), ("--known-at", "2026-05-09T09:50:30Z")
+    outcome = {
+        known: [
+            (deed["action"], [(one["kind"], one["before"], one["after"]) for one in deed["outcome"]])
+            for deed in parsed("activity", "bob", *known)
+        ]
+        for known in (then, now, ())
+    }
+    assert outcome[then] == [("delete", [("removed", B, "absent")]), ("push", [("moved", A, B)])]
+    assert outcome[now] == [("delete", []), ("push", [("moved", C, B)])]
+    assert outcome[()] == [("delete", [("void", B, "absent")]), ("push", [("moved", C, B)])]
+    assert parsed("activity", "carol", *then) == []
+    assert [len(parsed("events", *known)) for known in (then, now, ())] == [4, 7, 7]
+    assert [one["actor"] for one in parsed("pulls", *then)] == ["alice"]
+    assert [one["actor"] for one in parsed("pulls", *now)] == ["alice", "carol"]
+    assert "either --stale or --known-at" in refused("pulls", "--stale", *now, status=2)
+
+
 def test_the_other_questions(story: Engine) -> None:
     take_in(story, an_event(second=40, tag=None, action="pull", actor="puller", digest=A),
             an_event(second=41, repository="shop/api", tag="v1.0", actor="bob"),

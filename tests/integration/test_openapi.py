@@ -187,6 +187,7 @@ def test_whole_lists(client: FlaskClient, form: str, media_type: str, monkeypatc
         ("changes?format=csv&cursor=x", "cursor"),
         ("changes?known_at=now", "known_at"),
         ("diff?since=7d&known_at=now", "known_at"),
+        ("pulls?stale=true&known_at=now", "known_at"),
         ("diff", "since"),
         ("activity", "actor"),
         ("events?repository=*-*-*-*-*", "repository"),

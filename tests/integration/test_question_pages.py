@@ -276,6 +276,7 @@ def test_a_tag_as_it_was_known(client: FlaskClient, late: None) -> None:
          r":stable b{12} .* bob"),
         ("/diff?repository=shop/web&since=2026-05-09T09:47:11Z&until=2026-05-10", r":stable a{12} → c{12}",
          r":stable b{12} → c{12}"),
+        ("/actor?name=alice", r":stable moved a{12} → c{12}", r":stable moved b{12} → c{12}"),
     ],
 )
 def test_lists_as_they_were_known(client: FlaskClient, late: None, address: str, then: str, now: str) -> None:
@@ -287,6 +288,16 @@ def test_lists_as_they_were_known(client: FlaskClient, late: None, address: str,
     assert re.search(now, text_of(client, address))
     assert "As it was known at" not in text_of(client, address)
     assert "data-live" not in client.get(known).text
+
+
+def test_pulls_as_they_were_known(client: FlaskClient, engine: Engine) -> None:
+    take_in(engine, an_event(action="pull"))
+    take_in(engine, an_event(second=30, action="pull", actor="bob"), received=200_000)
+    shown = text_of(client, f"/pulls?known_at={KNOWN}")
+    assert "As it was known at 2026-05-11 03:26:40Z." in shown
+    assert ("alice" in shown, "bob" in shown) == (True, False)
+    assert "bob" in text_of(client, "/pulls")
+    assert "either out" in text_of(client, f"/pulls?stale=1&known_at={KNOWN}", 400)
 
 
 def test_moments_as_known_are_of_the_moment_when_they_were_known(client: FlaskClient, late: None) -> None:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, and_, select
 
 from app.domain.access import AccessScope
-from app.domain.changes import TagKey, change_id
+from app.domain.changes import Change, Kind, TagKey, change_id
 from app.domain.events import Order, Scope
 from app.store.dialect import listed, one_of
 from app.store.queries import events as event_queries
+from app.store.queries import known
 from app.store.queries.events import EventFilter, EventLine
-from app.store.queries.paging import Page, Paging
+from app.store.queries.paging import AnyRow, Page, Paging
 from app.store.schema import changes
 
 
@@ -52,7 +53,7 @@ _Key = tuple[str, str]
 def page(connection: Connection, scope: AccessScope, asked: EventFilter, paging: Paging) -> Page[Deed]:
     """What was done, newest first. Raises CursorError."""
     found = event_queries.page(connection, scope, asked, paging)
-    made = _outcomes(connection, [event for event in found.items if event.scope is not None])
+    made = _outcomes(connection, [event for event in found.items if event.scope is not None], asked.known_ns)
     return Page(tuple(_deed(event, made.get((event.origin, event.event_id), [])) for event in found.items), found.next)
 
 
@@ -60,7 +61,7 @@ def _deed(event: EventLine, outcome: Sequence[Outcome]) -> Deed:
     return Deed(**{name: getattr(event, name) for name in _NAMES}, outcome=tuple(outcome))
 
 
-def _outcomes(connection: Connection, told: Sequence[EventLine]) -> dict[_Key, list[Outcome]]:
+def _outcomes(connection: Connection, told: Sequence[EventLine], known_ns: int | None) -> dict[_Key, list[Outcome]]:
     """By origin and id of the event. What a tag's own event made has a known id; to the rest, place and time lead."""
     ids = [_identity(event) for event in told if event.scope == Scope.TAG]
     wide = [event for event in told if event.scope != Scope.TAG]
@@ -69,9 +70,26 @@ def _outcomes(connection: Connection, told: Sequence[EventLine]) -> dict[_Key, l
     if wide:
         found += connection.execute(_LINES.where(_where_and_when(wide)))
     made: dict[_Key, list[Outcome]] = {(event.origin, event.event_id): [] for event in told}
+    said = _said(connection, found, known_ns)
     for row in found:
-        made.get((row.origin, row.event_id), []).append(Outcome(row.tag, row.kind, row.before, row.after))
+        if row.id in said:
+            made.get((row.origin, row.event_id), []).append(said[row.id])
     return made
+
+
+def _said(connection: Connection, found: Sequence[AnyRow], known_ns: int | None) -> dict[str, Outcome]:
+    """What each line of history says, or said when that was known, by its id; what was none then is missing."""
+    if known_ns is None or not found:
+        return {row.id: _outcome(row.tag, row) for row in found}
+    keys = {row.id: TagKey(row.registry, row.repository, row.tag) for row in found}
+    told = known.of_keys(connection, list(dict.fromkeys(keys.values())), known_ns)
+    written = (row for row in found if row.time_ns < told.from_ns or keys[row.id] not in told.folded)
+    said = {row.id: _outcome(row.tag, row) for row in written if row.kind != Kind.VOID}
+    return said | {line.id: _outcome(key.tag, line) for key in told.folded for _, line in told.lines(key)}
+
+
+def _outcome(tag: str, line: AnyRow | Change) -> Outcome:
+    return Outcome(tag, str(line.kind), line.before, line.after)
 
 
 def _identity(event: EventLine) -> str:

@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from app.domain.access import AccessScope, Glob
+from app.domain.events import MAX_AHEAD_NS
 from app.domain.names import is_pattern
 from app.domain.patterns import glob_expression
 from app.domain.text import storable
@@ -98,6 +99,18 @@ def within(column: ColumnElement[Any], since_ns: int | None, until_ns: int | Non
     if until_ns is not None:
         conditions.append(column < storable_ns(until_ns))
     return conditions
+
+
+def received_by(known_ns: int | None) -> list[ColumnElement[bool]]:
+    """That an event had been received by a moment; None: whenever. An index leads to its time, none to its receipt."""
+    if known_ns is None:
+        return []
+    return [events.c.received_ns + 0 <= storable_ns(known_ns), events.c.time_ns <= latest(known_ns)]
+
+
+def latest(known_ns: int) -> int:
+    """No event that had been received by then is of a later time."""
+    return storable_ns(known_ns + MAX_AHEAD_NS)
 
 
 def storable_ns(time_ns: int) -> int:

@@ -7,14 +7,17 @@ from sqlalchemy import Connection, select, text
 
 from app.domain.access import AccessScope
 from app.store.dialect import NO_PULL
-from app.store.queries.conditions import equal, fetch_told, in_scope, within
+from app.store.queries.conditions import equal, fetch_told, in_scope, received_by, within
 from app.store.queries.paging import AnyRow, Key, Page, Paging
 from app.store.schema import events
 
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """None means any. `repository` and `tag` may be patterns. `since_ns` ≤ time < `until_ns`."""
+    """None means any. `repository` and `tag` may be patterns. `since_ns` ≤ time < `until_ns`.
+
+    `known_ns`: only what had been received by then.
+    """
 
     registry: str | None = None
     repository: str | None = None
@@ -25,6 +28,7 @@ class EventFilter:
     origin: str | None = None
     since_ns: int | None = None
     until_ns: int | None = None
+    known_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ def page(connection: Connection, scope: AccessScope, asked: EventFilter, paging:
         *equal(events, asked, ("digest", "actor", "action", "origin")),
         *([text(NO_PULL)] if _asks_for_the_rare(asked) else []),
         *within(events.c.time_ns, asked.since_ns, asked.until_ns),
+        *received_by(asked.known_ns),
     )
     return fetch_told(connection, scope, query, (asked, KEY, paging), lambda row: line(row, scope))
 

@@ -27,13 +27,13 @@ from sqlalchemy import (
 
 from app.domain.access import AccessScope
 from app.domain.changes import Change, Kind, TagKey, TagState, fold, state_before
-from app.domain.events import MAX_AHEAD_NS, Provenance, Scope, TagEvent
+from app.domain.events import Provenance, Scope, TagEvent
 from app.domain.names import referred_by
 from app.store import changes as written
 from app.store import events as stored
 from app.store.dialect import SLOW, SLOW_NS, listed, one_of, row_of, rows
 from app.store.queries.changes import LINES, ChangeLine, line
-from app.store.queries.conditions import in_repository, in_scope, named, storable_ns
+from app.store.queries.conditions import in_repository, in_scope, latest, named, storable_ns
 from app.store.queries.paging import AnyRow
 from app.store.schema import changes, events, repositories
 
@@ -77,7 +77,7 @@ class Known:
         """Which rows of `table`, changes under whatever name, were known as they are written."""
         told = events.alias()
         of_it = and_(told.c.origin == table.c.origin, told.c.event_id == table.c.event_id)
-        in_time = table.c.time_ns <= _latest(self.at_ns)
+        in_time = table.c.time_ns <= latest(self.at_ns)
         return and_(
             in_time,
             exists().where(of_it, told.c.received_ns <= self.at_ns),
@@ -105,11 +105,6 @@ class Known:
         for before, one in pairwise((None, *self.folded[key])):
             if one is not None and one.order.time_ns >= self.from_ns:
                 yield before, one
-
-
-def _latest(at_ns: int) -> int:
-    """No event that had been received is of a later time."""
-    return storable_ns(at_ns + MAX_AHEAD_NS)
 
 
 def of_names(connection: Connection, scope: AccessScope, names: Names, known_ns: int) -> Known:
@@ -160,8 +155,8 @@ def _later(asked: _Asked, at_ns: int) -> Executable:
     what = select(*_KEY, events.c.scope, events.c.digest, events.c.time_ns).where(
         events.c.scope.is_not(None), events.c.received_ns > at_ns
     )
-    near = events.c.time_ns.between(storable_ns(at_ns - SLOW_NS), _latest(at_ns))
-    slow = and_(text(SLOW), events.c.time_ns + 0 <= _latest(at_ns))
+    near = events.c.time_ns.between(storable_ns(at_ns - SLOW_NS), latest(at_ns))
+    slow = and_(text(SLOW), events.c.time_ns + 0 <= latest(at_ns))
     of_tag, of_place = events.c.tag.is_not(None), events.c.tag.is_(None)
     return union(
         what.where(*asked.own, of_tag, near), what.where(*asked.wide, *asked.only, of_tag, slow),
@@ -177,7 +172,7 @@ def _last_known(connection: Connection, places: Sequence[tuple[str, str]], at_ns
     last = (
         select(events.c.time_ns)
         .where(events.c.registry == place[0], events.c.repository == place[1], events.c.scope.is_not(None))
-        .where(events.c.time_ns <= _latest(at_ns), events.c.received_ns <= at_ns)
+        .where(events.c.time_ns <= latest(at_ns), events.c.received_ns <= at_ns)
         .order_by(events.c.time_ns.desc())
         .limit(1)
         .scalar_subquery()

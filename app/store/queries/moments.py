@@ -8,13 +8,13 @@ from sqlalchemy import ColumnElement, Connection, FromClause, ScalarSelect, Sele
 
 from app.domain.access import AccessScope
 from app.domain.changes import TagKey
-from app.domain.events import MAX_AHEAD_NS, Scope
+from app.domain.events import Scope
 from app.store.dialect import given_rows, listed, one_of
 from app.store.events import ALWAYS_NS
 from app.store.queries import known
 from app.store.queries.changes import IS_LINE, ORDER, ChangeLine, Moment, line, moment, same_tag
 from app.store.queries.changes import at as stored_at
-from app.store.queries.conditions import equal, in_repository, in_scope, named, storable_ns
+from app.store.queries.conditions import equal, in_repository, in_scope, latest, named, storable_ns
 from app.store.queries.known import COLUMNS, Known, as_known
 from app.store.queries.paging import AnyRow, Key, Page, Paging, fetch
 from app.store.schema import changes, events, repositories, tags
@@ -124,7 +124,7 @@ def _names_tag(table: FromClause, received_ns: int) -> ColumnElement[bool]:
 def _news_ns(place: FromClause, at_ns: int, received_ns: int) -> ScalarSelect[Any]:
     """The last instant by then of which anything was told of the tag by name."""
     news = events.alias("news")
-    in_time = news.c.time_ns <= min(at_ns, storable_ns(received_ns + MAX_AHEAD_NS))
+    in_time = news.c.time_ns <= min(at_ns, latest(received_ns))
     told = select(news.c.time_ns).where(same_tag(news, place), _names_tag(news, received_ns), in_time)
     return told.order_by(news.c.time_ns.desc()).limit(1).correlate(place).scalar_subquery()
 

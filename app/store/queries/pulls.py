@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, literal_column, 
 
 from app.domain.access import AccessScope
 from app.store import retention
-from app.store.queries.conditions import equal, fetch_told, in_repository, in_scope, named, within
+from app.store.queries.conditions import equal, fetch_told, in_repository, in_scope, named, received_by, within
 from app.store.queries.events import KEY
 from app.store.queries.paging import AnyRow, KeptPage, Page, Paging, fetch_some
 from app.store.schema import changes, events, tags
@@ -16,7 +16,8 @@ from app.store.schema import changes, events, tags
 class PullFilter:
     """None means any; `repository` and `tag` may be patterns. `since_ns` ≤ time < `until_ns`.
 
-    `stale`: only of digests to which a tag has pointed once, and none does now, in any registry, as far as may be seen.
+    `known_ns`: only what had been received by then. `stale`: only of digests to which a tag has pointed once, and none
+    does now, in any registry, as far as may be seen.
     """
 
     registry: str | None = None
@@ -27,6 +28,7 @@ class PullFilter:
     origin: str | None = None
     since_ns: int | None = None
     until_ns: int | None = None
+    known_ns: int | None = None
     stale: bool = False
 
 
@@ -63,6 +65,7 @@ def _page(connection: Connection, scope: AccessScope, asked: PullFilter, paging:
         events.c.action == _PULL,
         *equal(events, asked, ("digest", "actor", "origin")),
         *within(events.c.time_ns, asked.since_ns, asked.until_ns),
+        *received_by(asked.known_ns),
     )
     if asked.stale:
         query = query.where(

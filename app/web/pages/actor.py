@@ -8,12 +8,12 @@ from app.store.queries import activity
 from app.store.queries.events import EventFilter
 from app.web.callers import scope
 from app.web.pages.lists import given, links
-from app.web.parameters import When, Where, Word
+from app.web.parameters import Known, When, Where, Word
 
 ACTIONS = ("push", "pull", "mount", "delete")
 
 
-class Asked(Where, When):
+class Asked(Where, When, Known):
     name: Word
     action: Word | None = None
     origin: Word | None = None
@@ -29,6 +29,6 @@ def page(services: Services) -> str:
     filtered = given().keys() - {"name", "limit"}
     if not (found.items or filtered or asked.cursor):
         abort(404, "nobody of this name has done anything here")
-    leads = links(found)
+    leads = links(found, known_at=asked.known_ns)
     leads["whole"]["actor"] = leads["whole"].pop("name")
-    return render_template("actor.html", name=asked.name, deeds=found.items, actions=ACTIONS, **leads)
+    return render_template("actor.html", name=asked.name, asked=asked, deeds=found.items, actions=ACTIONS, **leads)

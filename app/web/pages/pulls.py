@@ -14,4 +14,4 @@ def page(services: Services) -> str:
     asked = PullParameters.read(blank_is_absent=True)
     with reading(services.engine) as connection:
         found = pulls.page(connection, scope(), asked.filter(), asked.paging)
-    return render_template("pulls.html", asked=asked, lines=found.items, **links(found))
+    return render_template("pulls.html", asked=asked, lines=found.items, **links(found, known_at=asked.known_ns))
