@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from app.cli.asking import MOMENT, Output, listing
+from app.cli.asking import KNOWN_AT, MOMENT, Output, listing
 from app.cli.context import Context, pass_context
 from app.cli.tables import When
 from app.store.queries import repositories as queries
@@ -16,6 +16,7 @@ from app.store.queries.repositories import RepositoryFilter, RepositoryLine
 @click.option("--registry")
 @click.option("--first-seen-since", "first_seen_since_ns", type=MOMENT, help="From then on: 2026-03-01, or 7d back.")
 @click.option("--first-seen-until", "first_seen_until_ns", type=MOMENT, help="Up to this moment, without it.")
+@KNOWN_AT
 @listing
 @pass_context
 def repositories(context: Context, /, output: Output, **asked: Any) -> None:

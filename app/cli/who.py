@@ -2,15 +2,16 @@
 
 import click
 
-from app.cli.asking import NothingKnownError, as_json, asking
+from app.cli.asking import KNOWN_AT, NothingKnownError, as_json, asking
 from app.cli.context import Context, pass_context
 from app.cli.tables import When, print_facts, print_json, print_table
 from app.domain.access import EVERYTHING
 from app.domain.digests import beginning, is_digest
 from app.store.engine import Connection
 from app.store.queries import digests
-from app.store.queries.digests import DigestStory, Period
+from app.store.queries.digests import DigestStory
 from app.store.queries.events import EventLine
+from app.store.queries.periods import Period
 
 MOST = 1000
 _SHOWN = 5
@@ -18,12 +19,13 @@ _SHOWN = 5
 
 @click.command()
 @click.argument("digest")
+@KNOWN_AT
 @as_json
 @pass_context
-def who(context: Context, digest: str, as_json: bool) -> None:
+def who(context: Context, digest: str, known_ns: int | None, as_json: bool) -> None:
     """Who pushed DIGEST, and which tags point to it or ever did. The first six characters of a sha256 may do."""
     with asking(context) as connection:
-        found = digests.story(connection, EVERYTHING, _whole(connection, digest.strip()), MOST)
+        found = digests.story(connection, EVERYTHING, _whole(connection, digest.strip()), MOST, known_ns)
     if found is None:
         raise NothingKnownError("nobody has told of this digest")
     if as_json:

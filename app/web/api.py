@@ -49,9 +49,9 @@ from app.web.parameters import (
     ChangeParameters,
     DeliveryParameters,
     DiffParameters,
+    DigestParameters,
     EventParameters,
     FormParameters,
-    LimitParameters,
     ListParameters,
     MomentParameters,
     MomentsParameters,
@@ -126,7 +126,7 @@ THINGS: Mapping[str, Thing] = {
         "Where one tag pointed at a moment", MomentParameters, finding.moment, Moment, "this tag has no history"
     ),
     "digests/<path:digest>": Thing(
-        "All that is known of a digest", LimitParameters, finding.digest, DigestStory, "nobody has told of this digest"
+        "All that is known of a digest", DigestParameters, finding.digest, DigestStory, "nobody has told of this digest"
     ),
     "deliveries/<identity>": Thing(
         "One delivery, with its message and every attempt", NoParameters, finding.delivery, DeliveryStory,

@@ -15,7 +15,7 @@ from app.store.queries.moments import MomentFilter
 from app.store.queries.quarantine import QuarantineLine
 from app.store.queries.traces import Traces
 from app.usecases.explain import Explanation, explain, seen_from
-from app.web.parameters import LimitParameters, MomentParameters, Parameters
+from app.web.parameters import DigestParameters, MomentParameters, Parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ def moment(connection: Connection, seen: AccessScope, asked: MomentParameters) -
     return moments.one(connection, seen, key, MomentFilter(asked.at_ns, known_ns=asked.known_ns))
 
 
-def digest(connection: Connection, seen: AccessScope, asked: LimitParameters, digest: str) -> DigestStory | None:
-    return digests.story(connection, seen, str(Digest.parse(digest)), asked.limit)
+def digest(connection: Connection, seen: AccessScope, asked: DigestParameters, digest: str) -> DigestStory | None:
+    return digests.story(connection, seen, str(Digest.parse(digest)), asked.limit, asked.known_ns)
 
 
 def delivery(connection: Connection, seen: AccessScope, _asked: Parameters, identity: str) -> DeliveryStory | None:

@@ -225,7 +225,7 @@ class PullParameters(Where, When, Known):
         return self.into(PullFilter)
 
 
-class RepositoryParameters(ListParameters):
+class RepositoryParameters(ListParameters, Known):
     registry: Word | None = None
     repository: Pattern | None = None
     first_seen_since_ns: Moment | None = Field(None, alias="first_seen_since")
@@ -282,7 +282,7 @@ class QuarantineParameters(ListParameters):
         return self.into(QuarantineFilter)
 
 
-class LimitParameters(Parameters):
+class DigestParameters(Parameters, Known):
     limit: Annotated[int, Field(ge=1, le=MOST)] = 100
 
 

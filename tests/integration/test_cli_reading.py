@@ -156,6 +156,12 @@ def test_what_somebody_did_as_it_was_known(engine: Engine) -> None:
     assert [len(parsed("events", *known)) for known in (then, now, ())] == [4, 7, 7]
     assert [one["actor"] for one in parsed("pulls", *then)] == ["alice"]
     assert [one["actor"] for one in parsed("pulls", *now)] == ["alice", "carol"]
+    story = parsed("who", B, *then)
+    assert [one["until"] is None for one in story["periods"]["items"]] == [False]
+    assert "nobody has told of this digest" in refused("who", C, *then, status=1)
+    assert parsed("who", C, *now)["first_push"]["actor"] == "carol"
+    assert [one["first_seq"] for one in parsed("repositories", "--known-at", "2026-05-09T09:46:00Z")] == []
+    assert [one["first_seq"] for one in parsed("repositories", *then)] == [1]
     assert "either --stale or --known-at" in refused("pulls", "--stale", *now, status=2)
 
 

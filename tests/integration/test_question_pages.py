@@ -290,6 +290,25 @@ def test_lists_as_they_were_known(client: FlaskClient, late: None, address: str,
     assert "data-live" not in client.get(known).text
 
 
+def test_a_digest_as_it_was_known(client: FlaskClient, late: None) -> None:
+    shown = text_of(client, f"/digests/{A}?known_at={KNOWN}")
+    assert "As it was known at 2026-05-11 03:26:40Z." in shown
+    assert re.search(r"now None\. .* :stable 2026-05-09 09:46:40Z to 2026-05-09 09:47:40Z alice", shown)
+    now = text_of(client, f"/digests/{A}?known_at=")
+    assert re.search(r":stable 2026-05-09 09:46:40Z to 2026-05-09 09:47:10Z alice", now)
+    assert (":new" in shown, ":new" in now) == (False, True)
+    assert "by then nobody had told of this digest" in text_of(client, f"/digests?digest={B}&known_at={KNOWN}", 404)
+
+
+def test_repositories_as_they_were_known(client: FlaskClient, engine: Engine) -> None:
+    take_in(engine, an_event(second=30))
+    take_in(engine, an_event(actor="bob"), an_event(repository="shop/api", actor="bob"), received=200_000)
+    shown = text_of(client, f"/repositories?known_at={KNOWN}")
+    assert re.search("As it was known at .* shop/web first seen 2026-05-09 09:47:10Z a push by alice", shown)
+    assert "shop/api" not in shown
+    assert re.search("shop/web first seen 2026-05-09 09:46:40Z a push by bob", text_of(client, "/repositories"))
+
+
 def test_pulls_as_they_were_known(client: FlaskClient, engine: Engine) -> None:
     take_in(engine, an_event(action="pull"))
     take_in(engine, an_event(second=30, action="pull", actor="bob"), received=200_000)

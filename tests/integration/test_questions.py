@@ -1,6 +1,7 @@
 """The auditor's questions, on both databases: a story told by hand, and known-at against a fold of the test's own."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from app.domain.origins import Origin
 from app.envelopes import Reading
 from app.store import schema
 from app.store.engine import reading, writing
-from app.store.queries import activity, changes, diff, moments, pulls, repositories
+from app.store.queries import activity, changes, diff, digests, moments, pulls, repositories
 from app.store.queries import history as histories
 from app.store.queries.changes import ChangeFilter
 from app.store.queries.diff import DiffFilter
@@ -283,6 +284,9 @@ LISTS: list[Callable[[Connection, Paging], Page[Any]]] = [
     lambda connection, paging: pulls.page(connection, EVERYTHING, PullFilter(), paging),
     lambda connection, paging: pulls.page(connection, EVERYTHING, PullFilter(stale=True), paging),
     lambda connection, paging: repositories.page(connection, EVERYTHING, RepositoryFilter(), paging),
+    lambda connection, paging: repositories.page(connection, EVERYTHING, RepositoryFilter(known_ns=2**62), paging),
+    lambda connection, paging: activity.page(connection, EVERYTHING, EventFilter(known_ns=2**62), paging),
+    lambda connection, paging: pulls.page(connection, EVERYTHING, PullFilter(known_ns=2**62), paging),
 ]
 
 
@@ -309,6 +313,8 @@ def test_nothing_is_told_of_what_is_out_of_scope(connection: Connection) -> None
         (diff.page, DiffFilter(0, 2**62)), (diff.page, DiffFilter(0, 2**62, None, "*/*", known_ns=2**62)),
         (histories.page, HistoryFilter(moved_releases=True)), (histories.page, HistoryFilter(known_ns=2**62)),
         (histories.page, HistoryFilter(None, "shop/*")), (activity.page, EventFilter(actor="bob")),
+        (repositories.page, RepositoryFilter(known_ns=2**62)), (pulls.page, PullFilter(known_ns=2**62)),
+        (activity.page, EventFilter(known_ns=2**62)),
         (pulls.page, PullFilter()), (pulls.page, PullFilter(stale=True)), (pulls.page, PullFilter(None, "**")),
     ]
     for page, filtered in asked:
@@ -350,6 +356,25 @@ def test_what_is_known_now_was_not_always_known(engine: Engine) -> None:
     assert (then.digest, then.until_ns, now.digest) == (A, moment(30), B)
 
 
+def test_what_confirmed_a_removal_did_so_until_something_came_between(engine: Engine) -> None:
+    """The manifest goes at 10, the tag's own delete follows at 20; that it had come back at 15 is told late."""
+    take_in(engine, an_event(second=0), an_event(second=10, action="delete", tag=None),
+            an_event(second=20, action="delete", digest=None), received=21)
+    take_in(engine, an_event(second=15), received=40)
+    with reading(engine) as connection:
+        then, now = (histories.page(connection, EVERYTHING, HistoryFilter(known_ns=moment(second)), Paging()).items
+                     for second in (30, 40))
+        asked = MomentFilter(moment(12), known_ns=moment(30))
+        one = moments.one(connection, EVERYTHING, TagKey(HOST, "shop/web", "stable"), asked)
+    assert [(line.kind, line.provenance) for line in then] == [("removed", "observed"), ("created", "observed")]
+    assert [(line.kind, line.provenance) for line in now] == [
+        ("removed", "observed"), ("restored", "observed"), ("removed", "derived"), ("created", "observed"),
+    ]  # fmt: skip
+    assert one is not None
+    assert one.change is not None
+    assert one.change.provenance == "observed"
+
+
 ORIGIN = Origin("prod", "distribution", ("registry.example",))
 BASE = MIN_TIME_NS + 10**18
 DIGESTS = [A, B, C]
@@ -376,7 +401,10 @@ def worlds(draw: st.DrawFn) -> list[tuple[Told, int]]:
     return world
 
 
-def have_received(engine: Engine, world: list[tuple[Told, int]], unit_ns: int) -> None:
+def have_received(
+    engine: Engine, world: list[tuple[Told, int]], unit_ns: int, after: Callable[[int], None] = lambda _: None
+) -> None:
+    """`after` is called with the time of each receipt, when all of it is in."""
     with writing(engine) as connection:
         for table in reversed(schema.metadata.sorted_tables):
             if table.name in ("events", "changes", "tags", "outbox", "origins", "repositories"):
@@ -393,6 +421,7 @@ def have_received(engine: Engine, world: list[tuple[Told, int]], unit_ns: int) -
         if reports:
             parcel = Parcel(ORIGIN, Reading(tuple(reports)), BASE + (3 + received) * unit_ns)
             ingest(engine, [parcel], Policy(max_age_ns=10**9))
+        after(BASE + (3 + received) * unit_ns)
 
 
 def at(lines: list[Line], times: dict[str, int], key: tuple[str, str], second: int) -> str:
@@ -485,3 +514,29 @@ def test_patterns_mean_the_same_everywhere(engine: Engine, names: list[str], pat
         for pattern in patterns:
             found = repositories.page(connection, EVERYTHING, RepositoryFilter(repository=pattern), Paging()).items
             assert {one.repository for one in found} == {name for name in names if matches(pattern, name)}, pattern
+
+
+@settings(max_examples=60)
+@given(world=worlds(), unit_ns=st.sampled_from([1, 40 * 10**9]))
+def test_each_question_is_answered_as_it_would_have_been_then(
+    engine: Engine, world: list[tuple[Told, int]], unit_ns: int
+) -> None:
+    answered: dict[int, Any] = {}
+
+    def ask(received_ns: int) -> None:
+        with reading(engine) as connection:
+            answered[received_ns] = _answers(connection, None)
+
+    have_received(engine, world, unit_ns, ask)
+    with reading(engine) as connection:
+        for known_ns, answers in answered.items():
+            assert _answers(connection, known_ns) == answers
+
+
+def _answers(connection: Connection, known_ns: int | None) -> list[Any]:
+    did = activity.page(connection, EVERYTHING, EventFilter(known_ns=known_ns), Paging(1000))
+    deeds = [replace(deed, outcome=tuple(one for one in deed.outcome if one.kind != "void")) for deed in did.items]
+    told = [digests.story(connection, EVERYTHING, digest, 2, known_ns) for digest in DIGESTS]
+    seen = [repositories.page(connection, EVERYTHING, RepositoryFilter(None, one, known_ns=known_ns), Paging()).items
+            for one in (None, "a")]
+    return [deeds, *told, *seen]

@@ -1,39 +1,26 @@
 """All that is known of one digest: who brought it, and which tags have pointed to it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, select, tuple_, union
+from sqlalchemy import ColumnElement, Connection, Select, false, func, or_, select, union
 
 from app.domain.access import AccessScope
-from app.domain.changes import Kind
+from app.domain.events import Scope
 from app.domain.text import storable
 from app.store.queries import events as event_queries
 from app.store.queries import tags as tag_queries
-from app.store.queries.changes import IS_LINE, KEY, ORDER
-from app.store.queries.conditions import in_scope
+from app.store.queries.conditions import in_scope, received_by
 from app.store.queries.events import EventFilter, EventLine
-from app.store.queries.paging import AnyRow, Page, Paging, fetch
+from app.store.queries.paging import Page, Paging
+from app.store.queries.periods import Period, as_known, periods
 from app.store.queries.tags import TagFilter, TagLine
 from app.store.schema import changes, events
 
-_BRINGING = ("push", "mount")
+_BROUGHT = or_(events.c.action.in_(("push", "mount")), events.c.scope == Scope.TAG.value)
+_Conditions = Sequence[ColumnElement[bool]]
 MOST_REPOSITORIES = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """A time in which a tag pointed to the digest, and who began it. `until_ns` None: it still does."""
-
-    registry: str
-    repository: str
-    tag: str
-    since_ns: int
-    until_ns: int | None
-    kind: str
-    actor: str | None
-    origin: str
-    provenance: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,28 +41,39 @@ class DigestStory:
     repositories: tuple[Place, ...]
 
 
-def story(connection: Connection, scope: AccessScope, digest: str, limit: int) -> DigestStory | None:
-    """What may be seen of `digest`, each list with at most `limit` rows; None if that is nothing."""
-    digest = storable(digest)
-    told = select(events.c.seq).where(events.c.digest == digest, *in_scope(events, scope)).limit(1)
-    led = select(changes.c.id).where(changes.c.after == digest, *in_scope(changes, scope)).limit(1)
-    if connection.execute(told).first() is None and connection.execute(led).first() is None:
+def story(
+    connection: Connection, scope: AccessScope, digest: str, limit: int, known_ns: int | None = None
+) -> DigestStory | None:
+    """What may be seen of `digest`, each list with at most `limit` rows; None if that is nothing.
+
+    `known_ns`: only what had been received by then counts.
+    """
+    digest, paging = storable(digest), Paging(limit)
+    told = [events.c.digest == digest, *received_by(known_ns), *in_scope(events, scope)]
+    led = [changes.c.after == digest, *in_scope(changes, scope)] if known_ns is None else [false()]
+    known = (select(events.c.seq).where(*told), select(changes.c.id).where(*led))
+    if all(connection.execute(query.limit(1)).first() is None for query in known):
         return None
-    paging = Paging(limit)
+    pushed = EventFilter(digest=digest, action="push", known_ns=known_ns)
+    if known_ns is None:
+        tags_now = tag_queries.page(connection, scope, TagFilter(digest=digest), paging)
+        ever = periods(connection, scope, digest, paging)
+    else:
+        tags_now, ever = as_known(connection, scope, (digest, known_ns), paging)
     return DigestStory(
         digest=digest,
-        first_push=_first_push(connection, scope, digest),
-        pushes=event_queries.page(connection, scope, EventFilter(digest=digest, action="push"), paging),
-        tags_now=tag_queries.page(connection, scope, TagFilter(digest=digest), paging),
-        periods=periods(connection, scope, digest, paging),
-        repositories=_repositories(connection, scope, digest),
+        first_push=_first_push(connection, scope, told),
+        pushes=event_queries.page(connection, scope, pushed, paging),
+        tags_now=tags_now,
+        periods=ever,
+        repositories=_repositories(connection, told, led),
     )
 
 
-def _first_push(connection: Connection, scope: AccessScope, digest: str) -> EventLine | None:
+def _first_push(connection: Connection, scope: AccessScope, told: _Conditions) -> EventLine | None:
     query = (
         select(*event_queries.COLUMNS)
-        .where(events.c.digest == digest, events.c.action == "push", *in_scope(events, scope))
+        .where(*told, events.c.action == "push")
         .order_by(events.c.time_ns, events.c.seq)
         .limit(1)
     )
@@ -83,41 +81,11 @@ def _first_push(connection: Connection, scope: AccessScope, digest: str) -> Even
     return event_queries.line(row, scope) if row else None
 
 
-def periods(connection: Connection, scope: AccessScope, digest: str, paging: Paging) -> Page[Period]:
-    """The times in which tags pointed to `digest`, the one that began last first. Raises CursorError."""
-    later = changes.alias("later")
-    ended = (
-        select(func.min(later.c.time_ns))
-        .where(
-            later.c.registry == changes.c.registry,
-            later.c.repository == changes.c.repository,
-            later.c.tag == changes.c.tag,
-            later.c.kind != Kind.VOID.value,
-            later.c.time_ns >= changes.c.time_ns,
-            tuple_(*(later.c[column.name] for column in ORDER)) > tuple_(*ORDER),
-        )
-        .scalar_subquery()
-    )
-    query = select(changes, ended.label("until_ns")).where(
-        changes.c.after == storable(digest), IS_LINE, *in_scope(changes, scope)
-    )
-    return fetch(connection, query, KEY, paging, _period)
-
-
-def _period(row: AnyRow) -> Period:
-    values = (row.registry, row.repository, row.tag, row.time_ns, row.until_ns)
-    return Period(*values, row.kind, row.actor, row.origin, row.provenance)
-
-
-def _repositories(connection: Connection, scope: AccessScope, digest: str) -> tuple[Place, ...]:
+def _repositories(connection: Connection, told: _Conditions, led: _Conditions) -> tuple[Place, ...]:
     """Each place that was told to hold it, at most MOST_REPOSITORIES."""
-    led: Select[Any] = select(changes.c.registry, changes.c.repository).where(
-        changes.c.after == digest, *in_scope(changes, scope)
-    )
-    brought = select(events.c.registry, events.c.repository).where(
-        and_(events.c.digest == digest, events.c.action.in_(_BRINGING), *in_scope(events, scope))
-    )
-    both = union(led, brought).subquery()
+    pointed: Select[Any] = select(changes.c.registry, changes.c.repository).where(*led)
+    brought = select(events.c.registry, events.c.repository).where(*told, _BROUGHT)
+    both = union(pointed, brought).subquery()
     query = select(both).order_by(both.c.registry, both.c.repository).limit(MOST_REPOSITORIES)
     return tuple(Place(row.registry, row.repository) for row in connection.execute(query))
 

@@ -34,7 +34,7 @@ def page(connection: Connection, scope: AccessScope, asked: HistoryFilter, pagin
     query = COLUMNS.where(IS_LINE, written, *changes.wanted(connection, asked))
 
     def make(row: AnyRow) -> Keyed[ChangeLine]:
-        return KEY.of(row), known.as_known(connection, row, told.at_ns)
+        return KEY.of(row), known.as_known(connection, row, told)
 
     found = fetch_told(connection, scope, query, (asked, KEY, paging), make)
     folded = [line for key in told.folded for line in _asked_for(told, key, asked)]

@@ -210,14 +210,17 @@ COLUMNS = LINES.add_columns(events.c.scope)
 """As LINES, and what `as_known` needs."""
 
 
-def as_known(connection: Connection, row: AnyRow, at_ns: int) -> ChangeLine:
-    """A row of COLUMNS. That a tag's own delete followed a wider removal, which confirms it, may have come later."""
+def as_known(connection: Connection, row: AnyRow, told: Known) -> ChangeLine:
+    """A row of COLUMNS. A tag's own delete that follows a wider removal confirms it: it may have come later, and may
+    have done so until something came that stands between them.
+    """
     found = line(row)
-    wide = row.scope is not None and row.scope != Scope.TAG
-    if not (wide and found.kind == Kind.REMOVED and found.provenance == Provenance.OBSERVED):
+    if row.scope is None or row.scope == Scope.TAG or found.kind != Kind.REMOVED:
         return found
     key = TagKey(found.registry, found.repository, found.tag)
-    made = {change.id: change for change in _folded(connection, key, found.time_ns, at_ns)}
+    made = {change.id: change for change in told.folded.get(key, ())}
+    if found.id not in made and found.provenance == Provenance.OBSERVED:
+        made = {change.id: change for change in _folded(connection, key, found.time_ns, told.at_ns)}
     return replace(found, provenance=made[found.id].provenance.value) if found.id in made else found
 
 

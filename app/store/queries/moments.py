@@ -1,6 +1,6 @@
 """What tags pointed to at a moment, since and until when, and who did that: as known now, or as known then."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +82,13 @@ def one(connection: Connection, scope: AccessScope, key: TagKey, asked: MomentFi
     return next(iter(_moments(connection, keys, asked)), None)
 
 
+def of_keys(
+    connection: Connection, scope: AccessScope, keys: Iterable[TagKey], asked: MomentFilter
+) -> list[Moment]:
+    """Those of `keys` that may be seen, by name."""
+    return _moments(connection, [key for key in keys if scope.allows(key.registry, key.repository)], asked)
+
+
 def _moments(connection: Connection, keys: Sequence[TagKey], asked: MomentFilter) -> list[Moment]:
     """Of those tags that had a history, in the order of their keys."""
     if not keys:
@@ -135,7 +142,7 @@ def _lines(connection: Connection, ids: list[str], told: Known | None) -> dict[s
     dialect = connection.dialect.name
     query = COLUMNS.where(one_of(dialect, changes.c.id, "ids"))
     found = connection.execute(query, {"ids": listed(dialect, ids)}).all()
-    return {row.id: line(row) if told is None else as_known(connection, row, told.at_ns) for row in found}
+    return {row.id: line(row) if told is None else as_known(connection, row, told) for row in found}
 
 
 def _moment(

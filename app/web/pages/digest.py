@@ -9,27 +9,31 @@ from app.store.queries import digests, pulls
 from app.store.queries.paging import Paging
 from app.store.queries.pulls import PullFilter
 from app.web.callers import scope
-from app.web.pages.lists import MOST_ON_A_PAGE
-from app.web.parameters import NoParameters, ParameterError, Parameters, Word
+from app.web.pages.lists import MOST_ON_A_PAGE, given
+from app.web.parameters import Known, ParameterError, Parameters, Word
 
 
-class Asked(Parameters):
+class Asked(Parameters, Known):
     digest: Word
 
 
+class OfOne(Parameters, Known):
+    pass
+
+
 def page(services: Services, digest: str) -> str:
-    NoParameters.read()
-    wanted = str(Digest.parse(digest))
+    known_ns, wanted = OfOne.read(blank_is_absent=True).known_ns, str(Digest.parse(digest))
     with reading(services.engine) as connection:
-        return _story(connection, wanted)
+        return _story(connection, wanted, known_ns)
 
 
 def find(services: Services) -> str:
-    text = Asked.read(blank_is_absent=True).digest
+    asked = Asked.read(blank_is_absent=True)
+    text = asked.digest
     with reading(services.engine) as connection:
         found = [text] if is_digest(text) else _beginning_with(connection, text)
         if len(found) == 1:
-            return _story(connection, found[0])
+            return _story(connection, found[0], asked.known_ns)
     if not found:
         abort(404, "nobody has told of a digest that begins so")
     return render_template("digests.html", text=text, found=found, most=MOST_ON_A_PAGE)
@@ -42,9 +46,10 @@ def _beginning_with(connection: Connection, text: str) -> list[str]:
     return digests.starting_with(connection, scope(), f"sha256:{quoted}", MOST_ON_A_PAGE)
 
 
-def _story(connection: Connection, digest: str) -> str:
-    found = digests.story(connection, scope(), digest, MOST_ON_A_PAGE)
+def _story(connection: Connection, digest: str, known_ns: int | None) -> str:
+    found = digests.story(connection, scope(), digest, MOST_ON_A_PAGE, known_ns)
     if found is None:
-        abort(404, "nobody has told of this digest")
-    pulled = pulls.page(connection, scope(), PullFilter(digest=digest), Paging(MOST_ON_A_PAGE))
-    return render_template("digest.html", story=found, pulls=pulled)
+        abort(404, "nobody has told of this digest" if known_ns is None else "by then nobody had told of this digest")
+    asked = PullFilter(digest=digest, known_ns=known_ns)
+    pulled = pulls.page(connection, scope(), asked, Paging(MOST_ON_A_PAGE))
+    return render_template("digest.html", story=found, pulls=pulled, given=given(), known_ns=known_ns)

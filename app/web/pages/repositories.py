@@ -14,4 +14,4 @@ def page(services: Services) -> str:
     asked = RepositoryParameters.read(blank_is_absent=True)
     with reading(services.engine) as connection:
         found = repositories.page(connection, scope(), asked.filter(), asked.paging)
-    return render_template("repositories.html", lines=found.items, **links(found))
+    return render_template("repositories.html", asked=asked, lines=found.items, **links(found, known_at=asked.known_ns))
