@@ -153,6 +153,7 @@ def test_a_digest_has_only_what_may_be_seen(connection: Connection) -> None:
     assert (found.first_push.actor, found.first_push.repository) == ("bob", "shop/web"), "the first in scope"
     for lines in (found.pushes.items, found.tags_now.items, found.periods.items, found.repositories):
         assert places(lines) == {(HOST, "shop/web")}
+    assert digests.story(connection, SHOP, B, 100, 2**62) == found, "also as it was known"
     whole = digests.story(connection, EVERYTHING, B, 100)
     assert whole is not None
     assert whole.first_push is not None
