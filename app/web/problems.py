@@ -5,7 +5,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from app.domain.access import LimitedScopeError
@@ -39,6 +39,10 @@ def problem(
     return Response(json.dumps(body), status, dict(headers or {}), mimetype="application/problem+json")
 
 
+_READ = ("application/problem+json", "text/html")
+"""By programs, which get it unless they prefer the other; and by people."""
+
+
 def handle(app: Flask) -> None:
     """Let every error of `app` be answered as a problem."""
     app.register_error_handler(HTTPException, _http)
@@ -47,9 +51,11 @@ def handle(app: Flask) -> None:
 
 
 def _http(error: HTTPException) -> Response:
-    """Also what no route of `/v2/` was asked for: clients of a registry read OCI errors there."""
+    """Also what no route of `/v2/` was asked for: clients of a registry read OCI errors there, and people a page."""
     if request.path.startswith("/v2"):
         return error_answer(UNSUPPORTED if error.code == 405 else NO_ENDPOINT)
+    if request.url_rule is None and error.code == 404 and request.accept_mimetypes.best_match(_READ) == _READ[1]:
+        return make_response(render_template("problem.html", status=404, detail="There is no such page."), 404)
     allowed = getattr(error, "valid_methods", None)
     headers = {"Allow": ", ".join(allowed)} if allowed else None
     return problem(error.code or 500, error.description or error.name, headers=headers)

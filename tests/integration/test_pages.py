@@ -141,6 +141,17 @@ def test_what_is_not_there(client: FlaskClient, address: str) -> None:
     assert "Not found" in page(client, address, 404).text
 
 
+def test_an_address_of_nothing_is_a_page_to_people_alone(client: FlaskClient) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+    answer = client.get("/no/such", headers=browser)
+    assert (answer.status_code, answer.mimetype) == (404, "text/html")
+    assert "There is no such page." in answer.text
+    for accept in ({}, {"Accept": "*/*"}, {"Accept": "application/json"}):
+        assert client.get("/no/such", headers=accept).mimetype == "application/problem+json"
+    answer = client.get("/api/v1/destinations/trigger:none", headers=browser)
+    assert answer.mimetype == "application/problem+json", "which says more"
+
+
 def test_a_database_that_is_away(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*_: object) -> None:
         raise engines.UnavailableError("the database went away")
