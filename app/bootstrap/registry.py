@@ -32,19 +32,31 @@ def journal_engine(settings: Settings) -> Engine:
 
 def make_storage(settings: Settings) -> tuple["StorageDriver", "Locks"]:
     """The driver that configuration names, and locks that reach as far as it does."""
-    from app.registry.locks import FileLocks, ThreadLocks
+    from app.registry.locks import ThreadLocks
     from app.registry.storage.factory import make_driver
 
     storage = settings.registry.storage
     if storage.inmemory is not None:
         return make_driver("inmemory", {}), ThreadLocks()
-    locks = FileLocks(settings.data / "locks")
+    locks = _lasting_locks(settings)
     redirects = not storage.redirect.disable
     if s3 := storage.s3 or storage.s3aws:
         return make_driver("s3", s3.parameters(), redirects), locks
     if storage.azure:
         return make_driver("azure", storage.azure.parameters(), redirects), locks
     return make_driver("filesystem", {"rootdirectory": str(settings.registry_root)}), locks
+
+
+def _lasting_locks(settings: Settings) -> "Locks":
+    """Those of this machine, and of all that share a journal in PostgreSQL."""
+    from app.registry.locks import FileLocks
+
+    near, engine = FileLocks(settings.data / "locks"), journal_engine(settings)
+    if engine.dialect.name != "postgresql":
+        return near
+    from app.usecases.shared_locks import SharedLocks
+
+    return SharedLocks(near, engine)
 
 
 def check_storage(settings: Settings) -> None:

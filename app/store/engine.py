@@ -9,6 +9,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
@@ -27,6 +28,7 @@ __all__ = [
     "now_ns",
     "reading",
     "snapshot",
+    "translated",
     "writing",
 ]
 
@@ -60,12 +62,27 @@ def make_engine(url: str) -> Engine:
         )
         event.listen(engine, "connect", _prepare_sqlite)
         return engine
-    return create_engine(
+    engine = create_engine(
         address.set(drivername="postgresql+psycopg"),
         pool_size=POOL_SIZE,
         max_overflow=POOL_OVERFLOW,
         pool_pre_ping=True,
+        connect_args={name: value for name, value in ALIVE.items() if name not in address.query},
     )
+    event.listen(engine, "connect", _prepare_postgresql)
+    return engine
+
+
+ALIVE = {"connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+"""Seconds after which a machine that is silent counts as gone, and nobody waits for it; libpq's names."""
+
+
+def _prepare_postgresql(connection: psycopg.Connection[Any], _record: Any) -> None:
+    """The server, too, is to find out that a machine is gone, and give free what it has locked."""
+    with connection.cursor() as cursor:
+        named = [(f"tcp_{name}", str(value)) for name, value in ALIVE.items() if name.startswith("keepalives")]
+        cursor.executemany("SELECT set_config(%s, %s, false)", named)
+    connection.commit()
 
 
 PRAGMAS = {
@@ -100,7 +117,7 @@ def _transaction(engine: Engine, mode: str) -> Iterator[Connection]:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """A transaction that only reads. Raises UnavailableError."""
-    with _translated(), _transaction(engine, "DEFERRED") as connection:
+    with translated(), _transaction(engine, "DEFERRED") as connection:
         yield connection
 
 
@@ -119,7 +136,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
     SQLite's write lock is taken at once: upgrading a read transaction fails when somebody wrote in between.
     """
-    with _translated(), _in_line(engine), _transaction(engine, "IMMEDIATE") as connection:
+    with translated(), _in_line(engine), _transaction(engine, "IMMEDIATE") as connection:
         yield connection
 
 
@@ -153,7 +170,8 @@ def _wait_for(descriptor: int) -> None:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
+    """What the driver says of a database that is away, as UnavailableError."""
     try:
         yield
     except OperationalError as error:

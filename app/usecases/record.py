@@ -5,7 +5,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from multiprocessing.util import Finalize
@@ -99,7 +99,7 @@ class Recorder:
 
         def step(connection: Connection) -> None:
             if locked is not None:
-                resolve(connection, self.holds, _left_under_lock(connection, locked))
+                self._resolve(connection, _left_under_lock(connection, locked))
             journal.open_intents(connection, intents)
 
         self._commits.submit(step)
@@ -111,10 +111,11 @@ class Recorder:
 
     def resolve(self, operation: str) -> None:
         """The operation failed half-way: storage says which of its facts came true."""
-        self._commits.submit(
-            lambda connection: resolve(connection, self.holds, journal.unsettled(connection, operation))
-        )
+        self._commits.submit(lambda connection: self._resolve(connection, journal.unsettled(connection, operation)))
         self._ring()
+
+    def _resolve(self, connection: Connection, intents: Sequence[Open]) -> None:
+        resolve(connection, intents, true_of(self.holds, intents))
 
     def pulled(self, intents: Sequence[Intent]) -> None:
         with self._pulls_lock:
@@ -157,7 +158,7 @@ class RequestListener:
     @contextmanager
     def writing(self, facts: Sequence[Fact]) -> Iterator[None]:
         operation = uuid.uuid4().hex
-        locked = next((fact.repository for fact in facts if _is_under_lock(fact)), None)
+        locked = next((fact.repository for fact in facts if is_under_lock(fact)), None)
         intents = self.recorder.intents(operation, facts, self.cause)
         pause("journal.before-open")
         self.recorder.open(intents, locked)
@@ -174,20 +175,24 @@ class RequestListener:
         self.recorder.pulled(self.recorder.intents(self.cause.request_id, [fact], self.cause))
 
 
-def _is_under_lock(fact: Fact) -> bool:
+def is_under_lock(fact: Fact) -> bool:
     """Manifests and tags are written by one at a time in a repository, from intent to settling; blobs by many."""
     return fact.kind != "blob"
 
 
 def _left_under_lock(connection: Connection, repository: str) -> list[Open]:
     intents = [intent for intent in journal.unsettled(connection) if intent.repository == repository]
-    return [intent for intent in intents if _is_under_lock(load_fact(intent.fact))]
+    return [intent for intent in intents if is_under_lock(load_fact(intent.fact))]
 
 
-def resolve(connection: Connection, holds: Callable[[Fact], bool], intents: Sequence[Open]) -> None:
-    """Settle what storage shows to be true, forget the rest."""
-    true = [intent.id for intent in intents if holds(load_fact(intent.fact))]
-    journal.settle_rows(connection, true)
+def true_of(holds: Callable[[Fact], bool], intents: Sequence[Open]) -> Set[int]:
+    """The ids of those that storage shows to be true."""
+    return {intent.id for intent in intents if holds(load_fact(intent.fact))}
+
+
+def resolve(connection: Connection, intents: Sequence[Open], true: Set[int]) -> None:
+    """Settle what came true, forget the rest."""
+    journal.settle_rows(connection, [intent.id for intent in intents if intent.id in true])
     journal.forget(connection, [intent.id for intent in intents if intent.id not in true])
 
 

@@ -1,20 +1,63 @@
 """What every kind of lock must do, and what those of files do besides."""
 
+import itertools
 import multiprocessing
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import pytest
+from postgres import Postgres
+from sqlalchemy import text
 
 from app.domain.digests import Digest
 from app.registry.locks import BusyError, CollectingError, FileLocks, Locks, ThreadLocks
+from app.store.engine import UnavailableError, make_engine
+from app.usecases.shared_locks import SharedLocks
 
 
-@pytest.fixture(params=["threads", "files"])
+class Turns:
+    """The locks of several machines, of which each call asks the next."""
+
+    def __init__(self, *machines: Locks) -> None:
+        self._machines = itertools.cycle(machines)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(next(self._machines), name)
+
+
+@pytest.fixture
+def journal(postgres: Postgres) -> Iterator[str]:
+    with postgres.database() as url:
+        yield url
+
+
+@contextmanager
+def machine(folder: Path, journal: str) -> Iterator[SharedLocks]:
+    engine = make_engine(journal)
+    yield SharedLocks(FileLocks(folder), engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def machines(journal: str, tmp_path: Path) -> Iterator[tuple[SharedLocks, SharedLocks]]:
+    """Two that have nothing in common but a journal."""
+    with machine(tmp_path / "one", journal) as one, machine(tmp_path / "other", journal) as other:
+        yield one, other
+
+
+@pytest.fixture(params=["threads", "files", "machines"])
 def locks(request: pytest.FixtureRequest, tmp_path: Path) -> Locks:
-    return ThreadLocks() if request.param == "threads" else FileLocks(tmp_path / "locks")
+    match request.param:
+        case "threads":
+            return ThreadLocks()
+        case "files":
+            return FileLocks(tmp_path / "locks")
+        case _:
+            return Turns(*request.getfixturevalue("machines"))
 
 
 def in_a_thread(work: Callable[[], None]) -> threading.Thread:
@@ -91,39 +134,53 @@ def test_sessions_leave_no_files(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def _hold(folder: Path, told: Connection) -> None:
-    locks = FileLocks(folder)
-    with locks.repository("a"), locks.upload("one"):
+def _hold(folder: Path, journal: str | None, told: Connection) -> None:
+    here = machine(folder / "another", journal) if journal else nullcontext(FileLocks(folder))
+    with here as locks, locks.collecting(), locks.repository("a"), locks.upload("one"):
         told.send("held")
         threading.Event().wait(60)
 
 
-def test_another_process_is_kept_out_until_it_dies(tmp_path: Path) -> None:
+@contextmanager
+def held_elsewhere(folder: Path, journal: str | None) -> Iterator[None]:
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=_hold, args=(tmp_path, there))
+    process = context.Process(target=_hold, args=(folder, journal, there))
     process.start()
     try:
         assert here.poll(30)
         assert here.recv() == "held"
-        locks, entered = FileLocks(tmp_path), threading.Event()
-
-        def work() -> None:
-            with locks.repository("a"):
-                entered.set()
-
-        with pytest.raises(BusyError), locks.upload("one"):
-            pass
-        thread = in_a_thread(work)
-        assert not entered.wait(0.1)
+        yield
     finally:
         process.kill()
         process.join()
         here.close()
         there.close()
-    thread.join()
-    with locks.upload("one"):
-        pass
+
+
+@pytest.mark.parametrize("far", [False, True])
+def test_another_process_is_kept_out_until_it_dies(request: pytest.FixtureRequest, tmp_path: Path, far: bool) -> None:
+    journal = request.getfixturevalue("journal") if far else None
+    entered = threading.Event()
+    with machine(tmp_path / "here", journal) if journal else nullcontext(FileLocks(tmp_path)) as locks:
+
+        def work() -> None:
+            with locks.repository("a"):
+                entered.set()
+
+        with held_elsewhere(tmp_path, journal):
+            with pytest.raises(BusyError), locks.upload("one"):
+                pass
+            with pytest.raises(CollectingError), locks.collecting():
+                pass
+            thread = in_a_thread(work)
+            with locks.linking(Digest.of(b"while it collects")):
+                assert not entered.wait(0.1)
+        thread.join()
+        with locks.upload("one"), locks.linking(Digest.of(b"after it died")):
+            pass
+        with locks.collecting() as sweeping, sweeping() as linked:
+            assert set(linked) == set()
 
 
 def test_a_collector_hears_of_what_was_linked_since_it_began(locks: Locks) -> None:
@@ -170,4 +227,57 @@ def test_one_collects_at_a_time(locks: Locks) -> None:
     with locks.collecting(), pytest.raises(CollectingError), locks.collecting():
         pass
     with locks.collecting():
+        pass
+
+
+def end_sessions(journal: str) -> None:
+    """All that hold a lock, as a server does that is started again."""
+    engine = make_engine(journal)
+    with engine.connect() as connection:
+        holders = "SELECT DISTINCT pid FROM pg_locks JOIN pg_database base ON base.oid = database"
+        holders += " WHERE locktype = 'advisory' AND datname = current_database()"
+        ended = connection.execute(text(f"SELECT pg_terminate_backend(pid, 10000) FROM ({holders}) AS holders"))
+        found = ended.scalars().all()
+    engine.dispose()
+    assert found == [True]
+
+
+def test_who_loses_the_database_is_told_when_done(machines: tuple[SharedLocks, SharedLocks], journal: str) -> None:
+    one, other = machines
+    for lock in (one.repository, one.upload):
+        with pytest.raises(UnavailableError), lock("one"):
+            end_sessions(journal)
+            with getattr(other, lock.__name__)("one"):
+                pass
+        with lock("one"):
+            pass
+
+
+def test_who_held_a_lock_in_a_session_that_others_found_lost_is_told_too(
+    machines: tuple[SharedLocks, SharedLocks], journal: str
+) -> None:
+    locks = machines[0]
+    with pytest.raises(UnavailableError, match="meanwhile"), locks.repository("a"):
+        end_sessions(journal)
+        with pytest.raises(UnavailableError), locks.upload("finds out"):
+            pass
+        with locks.upload("in the next session"):
+            pass
+
+
+def test_a_session_that_ended_while_nobody_held_anything_is_made_again(
+    machines: tuple[SharedLocks, SharedLocks], journal: str
+) -> None:
+    locks, other = machines
+    with locks.repository("a"):
+        pass
+    with other.repository("a"):
+        pass
+    idle = make_engine(journal)
+    with idle.connect() as connection:
+        ours = "datname = current_database() AND pid <> pg_backend_pid()"
+        query = f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE {ours}"
+        assert connection.execute(text(query)).scalars().all() == [True, True]
+    idle.dispose()
+    with locks.repository("a"), pytest.raises(BusyError), locks.upload("b"), other.upload("b"):
         pass

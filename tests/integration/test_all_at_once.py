@@ -18,7 +18,7 @@ from app.domain.digests import Digest
 from app.registry.bodies import Body
 from app.registry.collect import Asked
 from app.registry.errors import RegistryError
-from app.registry.locks import FileLocks
+from app.registry.locks import FileLocks, Locks
 from app.registry.notify import Listener
 from app.registry.registry import Registry, Target
 from app.registry.storage.driver import StorageError
@@ -27,6 +27,7 @@ from app.registry.validation import OCI_INDEX, OCI_MANIFEST
 from app.store import schema
 from app.store.engine import Engine, reading
 from app.usecases.record import Recorder
+from app.usecases.shared_locks import SharedLocks
 
 REPOSITORIES, TAGS = ("a", "a/b", "c"), ("one", "two")
 BLOBS = [f"blob {number}".encode() for number in range(4)]
@@ -38,11 +39,17 @@ def body(content: bytes) -> Body:
 
 
 class Client:
-    """One of several with one storage, each with locks of its own, as processes have them."""
+    """One of several with one storage, each with locks of its own, as processes have them.
+
+    With a journal in PostgreSQL each is a machine of its own.
+    """
 
     def __init__(self, engine: Engine, folder: Path, seed: int) -> None:
         driver = make_driver("filesystem", {"rootdirectory": str(folder / "storage")})
-        self.registry = Registry(driver, FileLocks(folder / "locks"))
+        locks: Locks = FileLocks(folder / "locks")
+        if engine.dialect.name == "postgresql":
+            locks = SharedLocks(FileLocks(folder / f"locks of {seed}"), engine)
+        self.registry = Registry(driver, locks)
         recorder = Recorder(engine, self.registry.holds, lambda: None, references=False)
         self.listener: Listener = recorder.listener(CAUSE)
         self.random = random.Random(seed)

@@ -174,6 +174,31 @@ def test_an_intent_that_is_young_may_have_a_request_behind_it(place: Place) -> N
     assert place.rows() == []
 
 
+def test_at_a_start_a_blob_that_another_machine_is_pushing_is_waited_for(place: Place) -> None:
+    """A journal in PostgreSQL may have more of them."""
+    alone = place.engine.dialect.name == "sqlite"
+    place.crash([Fact("push", "blob", "shop/web", place.push_blob("shop/web", ONE, Silent()))])
+    place.crash([tag_fact(place, "shop/web", "stable", ONE)])
+    assert settle_leftovers(place.engine, place.locks, place.registry.holds, at_start=True) == 1 + alone
+    assert [load_fact(row.fact).kind for row in place.rows()] == ["blob"]
+    assert (place.rows()[0].seq is not None) == alone
+
+
+def test_nobody_waits_for_the_journal_while_storage_is_asked(place: Place) -> None:
+    place.crash([tag_fact(place, "shop/web", "stable", ONE)])
+    pushed: list[bool] = []
+
+    def holds(fact: Fact) -> bool:
+        pushing = threading.Thread(target=place.push, args=("shop/api", "stable", OTHER))
+        pushing.start()
+        pushing.join(5)
+        pushed.append(not pushing.is_alive())
+        return place.registry.holds(fact)
+
+    assert settle_leftovers(place.engine, place.locks, holds, at_start=True) == 1
+    assert pushed == [True]
+
+
 def test_whoever_holds_the_repository_is_waited_for(place: Place) -> None:
     place.crash([tag_fact(place, "shop/web", "stable", ONE)])
     with place.locks.repository("shop/web"):

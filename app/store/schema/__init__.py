@@ -16,7 +16,7 @@ from app.store.schema.acting import (
 )
 from app.store.schema.audit import actions, changes, events, head, heard, links, origins, quarantine, repositories, tags
 from app.store.schema.base import metadata
-from app.store.schema.registry import cursors, journal, journal_head, parked
+from app.store.schema.registry import cursors, journal, journal_head, linked, parked
 
 __all__ = [
     "actions",
@@ -33,6 +33,7 @@ __all__ = [
     "index_manifests",
     "journal",
     "journal_head",
+    "linked",
     "links",
     "metadata",
     "origins",

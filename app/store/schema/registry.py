@@ -72,3 +72,10 @@ parked = Table(
     ),
     comment="Events beside an endpoint's order: what it refused, and what it is to be sent again.",
 )
+
+linked = Table(
+    "linked",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    comment="Empty unless a collection is under way: '', and what repositories began to refer to since it began.",
+)
