@@ -1,5 +1,6 @@
 """`tagtrail registry serve` as a process, in a folder of its own on a free port."""
 
+import http.client
 import os
 import signal
 import socket
@@ -70,3 +71,14 @@ def listens(port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def call(host: str, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, Mapping[str, str], bytes]:
+    """One request: status, headers and body of the answer."""
+    connection = http.client.HTTPConnection(host, timeout=60)
+    try:
+        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read()
+    finally:
+        connection.close()

@@ -2,6 +2,8 @@
 
 import itertools
 import multiprocessing
+import os
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -281,3 +283,16 @@ def test_a_session_that_ended_while_nobody_held_anything_is_made_again(
     idle.dispose()
     with locks.repository("a"), pytest.raises(BusyError), locks.upload("b"), other.upload("b"):
         pass
+
+
+def test_both_ends_find_out_within_half_a_minute_that_the_other_is_gone(postgres: Postgres) -> None:
+    with postgres.database() as url:
+        engine = make_engine(url)
+        with engine.connect() as connection:
+            names = ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count")
+            idle, interval, count = (int(connection.execute(text(f"SHOW {name}")).scalar_one()) for name in names)
+            assert 0 < idle + interval * count <= 30
+            with socket.socket(fileno=os.dup(connection.connection.driver_connection.fileno())) as ours:
+                options = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+                assert [ours.getsockopt(socket.IPPROTO_TCP, option) for option in options] == [idle, interval, count]
+        engine.dispose()

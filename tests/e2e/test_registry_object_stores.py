@@ -1,6 +1,5 @@
 """A registry over object stores as real servers serve it, each killed when it has answered."""
 
-import http.client
 import json
 import os
 import random
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alone import registry_alone
+from alone import call, registry_alone
 from object_stores import left_in
 from registry_server import served_from
 
@@ -23,17 +22,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.parametrize("storage", ["filesystem",
 MIB = 1024 * 1024
 CONTENT = random.Random(10).randbytes(30 * MIB)
 DIGEST = Digest.of(CONTENT)
-
-
-def call(host: str, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, Mapping[str, str], bytes]:
-    """One request: status, headers and body of the answer."""
-    connection = http.client.HTTPConnection(host, timeout=60)
-    try:
-        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
-        answer = connection.getresponse()
-        return answer.status, answer.headers, answer.read()
-    finally:
-        connection.close()
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
