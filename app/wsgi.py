@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 from app.bootstrap import INSTANCE, configure_logging, log_failure, make_services
+from app.bootstrap.metrics import are_counted, counting
 from app.bootstrap.serving import end_with, run, settle
 from app.domain.errors import TagtrailError
 from app.settings import Settings, load
@@ -19,7 +20,16 @@ def make(_target: str = "") -> Any:
     """Build the app; called once in each process that serves, after it has forked."""
     configure_logging("web")
     end_with(os.getppid())
-    return create_app(make_services(load()))
+    if not are_counted():
+        return create_app(make_services(load()))
+    from prometheus_client import CollectorRegistry
+
+    from app.web.meters import HOOKS, Below, ReceiverMeters
+    from app.web.registry.meters import Meters
+
+    served, senders = Meters(CollectorRegistry()), ReceiverMeters(CollectorRegistry())
+    services = make_services(load(), served.storage_acted)
+    return create_app(services, [Below("/v2/", served), Below(HOOKS, senders)])
 
 
 def serve(settings: Settings) -> None:
@@ -28,7 +38,8 @@ def serve(settings: Settings) -> None:
     note_configuration(settings.database_url, operator(), fingerprint(settings))
     if settings.serves_registry:
         settle(settings)
-    run(settings, make)
+    with counting():
+        run(settings, make)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,16 @@
 """`http.debug` of a registry that is served alone: `/debug/health` and metrics, for whoever reaches that address."""
 
 import json
-import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from typing import TYPE_CHECKING
 
+from app.bootstrap.metrics import exposition
 from app.settings.alone import Address
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric
 
 Answer = tuple[int, str, bytes]
 """Status, media type, body."""
@@ -44,35 +47,6 @@ def health(faults: Callable[[], Mapping[str, str]]) -> Callable[[], Answer]:
     return page
 
 
-def metrics(folder: Path, update: Callable[[], None]) -> Callable[[], Answer]:
-    """What all processes have counted into `folder`. `update` sets what is only known when it is asked for."""
-
-    def page() -> Answer:
-        from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-        from prometheus_client.multiprocess import MultiProcessCollector
-
-        update()
-        _forget_the_dead(folder)
-        found = CollectorRegistry()
-        MultiProcessCollector(found, path=str(folder))  # type: ignore[no-untyped-call]
-        return 200, CONTENT_TYPE_LATEST, generate_latest(found)
-
-    return page
-
-
-def _forget_the_dead(folder: Path) -> None:
-    """What a process had under way when it was killed is under way no more; what it counted stays."""
-    for path in folder.glob("gauge_live*_*.db"):
-        pid = path.stem.rpartition("_")[2]
-        if pid.isdecimal() and not _is_alive(int(pid)):
-            path.unlink(missing_ok=True)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def metrics(known: Callable[[], Iterable["Metric"]]) -> Callable[[], Answer]:
+    """What all processes have counted, and what is `known` when it is asked for."""
+    return lambda: (200, *exposition(known()))

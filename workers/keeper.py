@@ -4,19 +4,17 @@ Sends its events, settles what a crash left half-done, takes stale uploads away,
 """
 
 import logging
-import os
 import random
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app import bootstrap
 from app.bootstrap.registry import make_registry, make_storage
-from app.bootstrap.standalone import METRICS, configure_logging, make_health
+from app.bootstrap.standalone import configure_logging, make_health
 from app.domain.errors import TagtrailError
 from app.outbound import Door
 from app.queue.pipe import PipeEar
@@ -24,7 +22,7 @@ from app.settings import ConfigurationError, Settings
 from app.settings.alone import debug_address, load_alone
 from app.store import cursors, journal
 from app.store.engine import Engine, UnavailableError, now_ns, reading
-from app.store.standings import Standing, standing
+from app.store.standings import standing
 from app.usecases.notify import Receiver, notify
 from workers import debug
 from workers.lanes import Lanes
@@ -33,7 +31,7 @@ from workers.pruning import Pruning
 from workers.purging import Purging
 
 if TYPE_CHECKING:
-    from workers.notify_meters import NotifyMeters
+    from prometheus_client import Metric
 
 log = logging.getLogger(__name__)
 
@@ -75,48 +73,42 @@ class Keeper:
 
         return send
 
-    def standings(self) -> tuple[Sequence[Standing], int]:
-        """How each endpoint does, and when that was."""
+    def measured(self) -> "Iterable[Metric]":
+        """How each endpoint does."""
+        from app.usecases.measure_endpoints import measure_endpoints
+
         with reading(self.engine) as connection:
-            return [standing(connection, name) for name in self.receivers], now_ns(connection)
+            return measure_endpoints([standing(connection, name) for name in self.receivers], now_ns(connection))
 
 
 def start(settings: Settings) -> Keeper:
     receivers = bootstrap.make_receivers(settings)
-    meters = _meters(settings)
     unseen = settings.registry.storage.inmemory is not None
     purged = settings.registry.storage.maintenance.uploadpurging
     keeper = Keeper(
         engine=bootstrap.journal_engine(settings),
         ear=PipeEar(settings.keeper_bell),
         receivers=receivers,
-        doors=_doors(receivers, meters),
+        doors=_doors(settings, receivers),
         leftovers=None if unseen else Leftovers(bootstrap.journal_engine(settings), *make_registry(settings)),
         purging=None if unseen else Purging(purged, *make_storage(settings)),
         pruning=Pruning(bootstrap.journal_engine(settings), tuple(receivers)),
     )
-    _tell(settings, keeper, meters)
+    _tell(settings, keeper)
     return keeper
 
 
-def _doors(receivers: Mapping[str, Receiver], meters: "NotifyMeters | None") -> Mapping[str, Door]:
-    doors = bootstrap.make_notify_doors(receivers, Door())
-    if meters is None:
-        return doors
-    from workers.notify_meters import CountingDoor
-
-    return {name: CountingDoor(name, meters, one.tls) for name, one in receivers.items()}
-
-
-def _meters(settings: Settings) -> "NotifyMeters | None":
+def _doors(settings: Settings, receivers: Mapping[str, Receiver]) -> Mapping[str, Door]:
     if not settings.registry.http.debug.prometheus.enabled:
-        return None
+        return bootstrap.make_notify_doors(receivers, Door())
+    from prometheus_client import CollectorRegistry
+
     from workers.notify_meters import NotifyMeters
 
-    return NotifyMeters()
+    return NotifyMeters(CollectorRegistry()).doors(receivers)
 
 
-def _tell(settings: Settings, keeper: Keeper, meters: "NotifyMeters | None") -> None:
+def _tell(settings: Settings, keeper: Keeper) -> None:
     """Listen where `http.debug` says, if it does."""
     address = debug_address(settings.registry)
     if address is None:
@@ -124,12 +116,8 @@ def _tell(settings: Settings, keeper: Keeper, meters: "NotifyMeters | None") -> 
     health = make_health(settings)
     health.start()
     pages = {"/debug/health": debug.health(lambda: health.faults)}
-    if meters is not None:
-
-        def update() -> None:
-            meters.show(*keeper.standings())
-
-        pages[settings.registry.http.debug.prometheus.path] = debug.metrics(Path(os.environ[METRICS]), update)
+    if settings.registry.http.debug.prometheus.enabled:
+        pages[settings.registry.http.debug.prometheus.path] = debug.metrics(keeper.measured)
     try:
         debug.serve(address, pages)
     except OSError as error:

@@ -1,46 +1,29 @@
-"""distribution's metrics of notifications, by their names (its `notifications/metrics.go`)."""
+"""What distribution counts of notifications, by its names (`notifications/metrics.go`)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from http import HTTPStatus
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Counter
 
-from app.domain.times import SECOND_NS
 from app.envelopes.distribution import count
 from app.outbound import Answer, Call, Door, Limits, OutboundError, Tls
-from app.store.standings import Standing
+from app.usecases.notify import Receiver
 
 _DEFAULT = Limits()
 
 
 class NotifyMeters:
-    def __init__(self) -> None:
-        ours = CollectorRegistry()
+    def __init__(self, ours: CollectorRegistry) -> None:
         self.events = Counter(
             "registry_notifications_events", "The number of total events.", ("type", "endpoint"), registry=ours
         )
         self.statuses = Counter(
             "registry_notifications_status", "The number of status code.", ("code", "endpoint"), registry=ours
         )
-        self.pending, self.oldest, self.parked = (
-            Gauge(name, text, ("endpoint",), registry=ours, multiprocess_mode="livemostrecent")
-            for name, text in _GAUGES.items()
-        )
 
-    def show(self, standings: Sequence[Standing], now_ns: int) -> None:
-        """How the endpoints do, as known at that time."""
-        for one in standings:
-            self.pending.labels(one.endpoint).set(one.behind)
-            self.oldest.labels(one.endpoint).set((now_ns - one.oldest_ns) / SECOND_NS if one.oldest_ns else 0)
-            self.parked.labels(one.endpoint).set(one.parked)
-
-
-_GAUGES = {
-    "registry_notifications_pending_total": "The gauge of pending events in queue.",
-    "registry_notifications_oldest_seconds": "The age of the oldest pending event.",
-    "registry_notifications_parked_total": "The gauge of events that the endpoint refused and that wait for somebody.",
-}
-"""The first is distribution's."""
+    def doors(self, receivers: Mapping[str, Receiver]) -> Mapping[str, Door]:
+        """A door that counts to each endpoint."""
+        return {name: CountingDoor(name, self, one.tls) for name, one in receivers.items()}
 
 
 class CountingDoor(Door):
@@ -60,12 +43,19 @@ class CountingDoor(Door):
             self._count("Events", events)
         try:
             answer = super().send(call, limits)
-        except OutboundError:
-            self._count("Errors", events)
+        except OutboundError as error:
+            self._answered(error.status, events)
             raise
-        self._count("Successes" if 200 <= answer.status < 300 else "Failures", events)
-        self._meters.statuses.labels(_worded(answer.status), self._endpoint).inc()
+        self._answered(answer.status, events)
         return answer
+
+    def _answered(self, status: int | None, events: int) -> None:
+        """`status` None: nothing came. An answer whose body ends early is one all the same."""
+        if status is None:
+            self._count("Errors", events)
+            return
+        self._count("Successes" if 200 <= status < 300 else "Failures", events)
+        self._meters.statuses.labels(_worded(status), self._endpoint).inc()
 
     def _count(self, kind: str, events: int) -> None:
         self._meters.events.labels(kind, self._endpoint).inc(events)

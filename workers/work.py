@@ -4,11 +4,12 @@ import random
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from redis import Redis
 
 from app import bootstrap
+from app.bootstrap.metrics import are_counted
 from app.outbound import Door
 from app.pausepoints import pause
 from app.queue.jobs import FAN_OUT, Bell, Lane
@@ -28,10 +29,13 @@ from app.usecases.resolve import resolve
 from app.usecases.settle import settle
 from workers.lanes import Lanes
 
+if TYPE_CHECKING:
+    from workers.meters import WorkMeters
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The kinds of lane, each drained until it is empty."""
+    """The kinds of lane, each drained until it is empty. `meters`: None where nobody counts."""
 
     engine: Engine
     journal: Engine
@@ -44,6 +48,7 @@ class Work:
     remotes: Mapping[str, RemoteRegistry]
     policy: Policy
     forwards: Mapping[str, Forward]
+    meters: "WorkMeters | None" = None
     manners: Mapping[str, Manners] = field(default_factory=dict)
     lanes: Lanes = field(default_factory=Lanes)
 
@@ -93,14 +98,15 @@ def start(settings: Settings) -> Work:
     """Build this process's work; jobs find it by `current`."""
     if settings.redis_url is None:
         raise bootstrap.MissingRedisError
-    door = Door()
+    door, meters = Door(), _meters()
     work = Work(
         engine=bootstrap.audit_engine(settings),
         journal=bootstrap.journal_engine(settings),
         redis=connect(settings.redis_url),
         bell=bootstrap.make_bell(settings),
         door=door,
-        **_configured(settings, door),
+        meters=meters,
+        **_configured(settings, door, meters),
     )
     _current[:] = [work]
     return work
@@ -112,18 +118,27 @@ def reconfigure(settings: Settings) -> None:
     What is held is looked at again, for other hours or a rule that is paused no more; later if the database is away.
     """
     work = current()
-    _current[:] = [replace(work, **_configured(settings, work.door))]
+    _current[:] = [replace(work, **_configured(settings, work.door, work.meters))]
     with suppress(UnavailableError), writing(work.engine) as connection:
         held.wake(connection, now_ns(connection))
 
 
-def _configured(settings: Settings, door: Door) -> dict[str, Any]:
+def _meters() -> "WorkMeters | None":
+    if not are_counted():
+        return None
+    from workers.meters import WorkMeters
+
+    return WorkMeters()
+
+
+def _configured(settings: Settings, door: Door, meters: "WorkMeters | None") -> dict[str, Any]:
     """What of a process's work may change while it runs."""
     receivers = bootstrap.make_receivers(settings)
+    fan = bootstrap.make_fan(settings, bootstrap.make_sinks(settings, door))
     return {
-        "fan": bootstrap.make_fan(settings, bootstrap.make_sinks(settings, door)),
+        "fan": fan if meters is None else replace(fan, attempted=meters.attempts.attempted),
         "receivers": receivers,
-        "doors": bootstrap.make_notify_doors(receivers, door),
+        "doors": bootstrap.make_notify_doors(receivers, door) if meters is None else meters.notified.doors(receivers),
         "remotes": bootstrap.make_remotes(settings, door),
         "policy": bootstrap.policy(settings),
         "forwards": bootstrap.make_forwards(settings),

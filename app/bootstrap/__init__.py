@@ -4,6 +4,7 @@ import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from app.bootstrap.acting import (
@@ -42,6 +43,7 @@ from app.usecases.ingest import Parcel, Policy, ingest
 
 if TYPE_CHECKING:
     from app.outbound import Door
+    from app.registry.storage.timed import Observe
     from app.remote.client import RemoteRegistry
     from app.remote.credentials import Credentials
     from app.settings.asked import AskedRegistry
@@ -72,6 +74,7 @@ __all__ = [
     "make_registry",
     "make_remote",
     "make_remotes",
+    "make_rings",
     "make_services",
     "make_settle",
     "make_sinks",
@@ -104,6 +107,15 @@ def make_bell(settings: Settings) -> Bell:
     from app.queue.rq import RqBell, connect
 
     return RqBell(connect(settings.redis_url))
+
+
+def make_rings(settings: Settings) -> Callable[[], Mapping[str, int] | None] | None:
+    """What says how many rings wait in each queue, None if Redis does not answer; None without a Redis."""
+    if settings.redis_url is None:
+        return None
+    from app.queue.rq import connect, waiting
+
+    return partial(waiting, connect(settings.redis_url))
 
 
 def policy(settings: Settings) -> Policy:
@@ -212,7 +224,8 @@ class Services:
     registry: Served | None
 
 
-def make_services(settings: Settings) -> Services:
+def make_services(settings: Settings, observe: "Observe | None" = None) -> Services:
+    """`observe` hears how long each action of the registry's storage took."""
     engine = audit_engine(settings)
     bell = make_bell(settings)
     in_force = _in_force(settings)
@@ -226,7 +239,7 @@ def make_services(settings: Settings) -> Services:
         engine=engine,
         in_force=in_force,
         parcels=GroupCommit(commit, lambda: alone(settings.data / "ingest.turn"), lambda parcel: parcel.weight),
-        registry=serve_registry(settings, bell) if settings.serves_registry else None,
+        registry=serve_registry(settings, bell, observe) if settings.serves_registry else None,
     )
 
 

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from app.registry.health import Health
     from app.settings.registry import Log
 
-METRICS = "PROMETHEUS_MULTIPROC_DIR"
-"""Where the processes of a registry leave their numbers for the one that shows them; prometheus_client reads it."""
-
 
 def configure_logging(role: str, section: "Log") -> None:
     """Lines on stderr as `log` says; the libraries' own chatter starts at WARNING."""

@@ -15,8 +15,9 @@ import click
 
 from app.bootstrap.addresses import told_at
 from app.bootstrap.checking import check_registry
+from app.bootstrap.metrics import METRICS
 from app.bootstrap.registry import journal_engine
-from app.bootstrap.standalone import METRICS, configure_logging
+from app.bootstrap.standalone import configure_logging
 from app.cli import to_environment
 from app.cli.starting import PYTHON, check_free, hold
 from app.cli.supervisor import STOP_WITHIN_S, Child, supervise

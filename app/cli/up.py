@@ -13,6 +13,7 @@ import click
 
 from app.bootstrap import configure_logging
 from app.bootstrap.checking import check_all
+from app.bootstrap.metrics import METRICS
 from app.cli.recorded import make_key
 from app.cli.starting import PYTHON, check_free, hold
 from app.cli.supervisor import Child, supervise
@@ -59,6 +60,8 @@ def _run(settings: Settings) -> int:
     with_valkey = settings.redis_url is None
     folder = Path(tempfile.mkdtemp(prefix="tagtrail-"))  # mode 0700, and short: a socket's path has 108 bytes at most
     try:
+        (folder / "metrics").mkdir()
+        os.environ[METRICS] = str(folder / "metrics")
         if with_valkey:
             os.environ["REDIS_URL"] = f"unix://{folder}/valkey.sock"
         return supervise(_children(settings, folder, with_valkey), os.environ, lambda: _tell(settings))
@@ -141,6 +144,7 @@ def _tell(settings: Settings) -> None:
         f"  pages      {url}/",
         f"  registry   {url}/v2/           docker push {url.removeprefix('http://')}/NAME:TAG",
         f"  receiver   {url}/hooks/ORIGIN",
+        f"  metrics    {url}/metrics",
         f"  YAML for a registry you have: {settings.data}/endpoints/NAME.yml, after: tagtrail origin add NAME",
     ]
     if not settings.serves_registry:

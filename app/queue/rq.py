@@ -8,6 +8,7 @@ import hashlib
 import logging
 import threading
 import uuid
+from collections.abc import Mapping
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -15,7 +16,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from app.domain.errors import TagtrailError
-from app.queue.jobs import JOBS, Lane
+from app.queue.jobs import JOBS, QUEUES, Lane
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,14 @@ def _hashed(lane: Lane) -> str:
 def heard(redis: Redis, lane: Lane) -> None:
     """To be called before a lane is drained: from here on a new ring is a new job."""
     redis.delete(_waiting_key(lane))
+
+
+def waiting(redis: Redis) -> Mapping[str, int] | None:
+    """How many rings wait in each queue; None if Redis does not answer."""
+    try:
+        return {queue: Queue(queue, connection=redis, serializer=JSONSerializer).count for queue in QUEUES}
+    except (RedisError, OSError):
+        return None
 
 
 class RqBell:

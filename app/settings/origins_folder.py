@@ -43,6 +43,10 @@ class OriginsFolder:
         """Every origin by name. Raises ConfigurationError for a file that can't be used."""
         return {name: _usable(section) for name, section in self._present().items()}
 
+    def usable(self) -> Mapping[str, OriginSection]:
+        """Every origin but those whose file can't be used."""
+        return {name: one for name, one in self._present().items() if isinstance(one, OriginSection)}
+
     def get(self, name: str) -> OriginSection | None:
         """That origin, whatever is wrong with the files of others. Raises ConfigurationError."""
         section = self._present().get(name)

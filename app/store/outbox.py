@@ -1,9 +1,9 @@
 """Promises made in the transaction that caused them, kept until somebody keeps them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from app.store.schema import outbox
 
@@ -65,3 +65,9 @@ def postpone(connection: Connection, promises: Sequence[Promise], not_before_ns:
 def due_lanes(connection: Connection, now_ns: int) -> set[str]:
     query = select(outbox.c.lane).where(outbox.c.not_before_ns <= now_ns).distinct()
     return set(connection.execute(query).scalars())
+
+
+def promised(connection: Connection) -> Mapping[str, int]:
+    """How many promises wait, by lane."""
+    query = select(outbox.c.lane, func.count().label("number")).group_by(outbox.c.lane)
+    return {row.lane: row.number for row in connection.execute(query)}

@@ -114,6 +114,7 @@ def _try(
             return found
     started_ns, sink = clock_ns(), fan.sinks[claimed.destination]
     outcome = sink.send(claimed.id, _message(claimed, fan.link_key), started_ns // SECOND_NS)
+    fan.attempted(claimed.destination, outcome)
     answer = sealed(fan.link_key, claimed.body, outcome.answer) if _asks_people(claimed) else outcome.answer
     return Attempt(started_ns, outcome.duration_ns, outcome.status, outcome.detail, answer), outcome
 

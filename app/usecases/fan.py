@@ -7,7 +7,7 @@ from app.domain.limits import Limit
 from app.domain.protected import Protected
 from app.domain.rules import Rule
 from app.domain.settling import Settle
-from app.sinks.sink import Sink
+from app.sinks.sink import Outcome, Sink
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Fan:
 
     `unproven` are the origins whose senders show no secret in a header or signature. `following` are the channels that
     are told how the deploys of their rules ended, `limits` how often some are told anything.
-    `link_key` makes the secrets of links that approve.
+    `link_key` makes the secrets of links that approve. `attempted` hears of every attempt, by destination.
     """
 
     rules: Sequence[Rule]
@@ -29,6 +29,7 @@ class Fan:
     limits: Mapping[str, Limit] = field(default_factory=dict)
     link_key: bytes = field(default=b"", repr=False)
     protected: Protected | None = None
+    attempted: Callable[[str, Outcome], None] = lambda _destination, _outcome: None
 
     def asks_first(self, rule: str, origin: str) -> bool:
         """Whether a deploy by `rule` for an event of `origin` is confirmed by its registry (keel #347)."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 
 from flask import Blueprint, Flask, Request
 from werkzeug.datastructures import Authorization
@@ -9,7 +10,7 @@ from werkzeug.datastructures import Authorization
 from app.bootstrap import Services
 from app.bootstrap.standalone import make_health
 from app.settings import Settings
-from app.web import api, forms, health, live, pages, problems, receiver, sign_in
+from app.web import api, forms, health, live, metrics, pages, problems, receiver, sign_in
 from app.web.callers import Callers
 from app.web.guard import make_guard
 from app.web.headers import harden
@@ -18,6 +19,7 @@ from app.web.registry.causes import listener_for
 from app.web.registry.entrance import Entrance
 from app.web.registry.gate import while_well
 from app.web.registry.manner import Manner
+from app.web.registry.observed import Observed, Observer
 from app.web.unproven import Unproven
 
 SESSION_S = 12 * 3600
@@ -41,7 +43,7 @@ class _App(Flask):
         """Left to `problems`: Flask's own line has the path, and the path may have a secret."""
 
 
-def create_app(services: Services) -> Flask:
+def create_app(services: Services, observers: Sequence[Observer] = ()) -> Flask:
     app = _App("app.web", static_folder="static", template_folder="templates")
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False  # or `/hooks//x` would be a redirect, which a registry takes for delivered
@@ -60,6 +62,9 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(live.blueprint(services))
     app.register_blueprint(pages.blueprint(services))
     app.register_blueprint(sign_in.blueprint(callers))
+    app.register_blueprint(metrics.blueprint(services))
+    if observers:
+        app.wsgi_app = Observed(app.wsgi_app, observers)  # type: ignore[method-assign, assignment]
     return app
 
 

@@ -28,6 +28,8 @@ from app.web.unproven import Unproven
 log = logging.getLogger(__name__)
 
 PATHS = ("/hooks/<origin>", "/hooks/<origin>/", "/hooks/<origin>/<secret>", "/hooks/<origin>/<secret>/")
+ORIGIN = "tagtrail.origin"
+"""In the WSGI environment: the origin that a request names, if there is such a one."""
 _SENDER = re.compile(r"[0-9A-Za-z._:\[\]-]{1,255}")
 MAX_BODY = 4 * 1024 * 1024
 """Bytes of an envelope that is read as one; more goes into quarantine (a proven sender's) or is refused."""
@@ -89,6 +91,7 @@ def _configured(services: Services, name: str, secret: str | None) -> tuple[Orig
     found = services.in_force().settings.origin(name)
     if found is None:
         return problem(404, f"no origin is called {name!r}; add it with: tagtrail origin add")
+    request.environ[ORIGIN] = name
     auth = found[1].auth
     if secret is not None and (auth is None or auth.kind != "path"):
         return problem(404, f"there is nothing below the origin {name!r}")

@@ -165,6 +165,7 @@ DECISIONS |= {
         "/approvals/within", Role.READ, "/approvals/outside", "/approvals/nowhere"
     ),
     ("GET", "/pauses"): Route("/pauses", whole=True),
+    ("GET", "/metrics"): Route("/metrics", whole=True),
     ("GET", "/approve/<secret>"): Route("/approve/nobody-was-sent-this", None, status=404),
     ("POST", "/approve/<secret>"): Route("/approve/nobody-was-sent-this", None, status=403),
 }
@@ -272,7 +273,7 @@ def house(engine: Engine, database_url: str, tmp_path: Path, monkeypatch: pytest
         made[role] = tokens.issue(engine, NewToken(f"the-{role}", role, EVERYTHING), "os:ann")
         made[f"{role} of the shop"] = tokens.issue(engine, NewToken(f"shop-{role}", role, SHOP), "os:ann")
     (tmp_path / "tagtrail.yml").write_text(CONFIG)
-    environment = {"PROD_SECRET": "s3cret", "PAGES_TOKEN": "open-sesame"}
+    environment = {"PROD_SECRET": "s3cret", "PAGES_TOKEN": "open-sesame", "TAGTRAIL_JOURNAL_URL": database_url}
     with client_of(monkeypatch, tmp_path, database_url, **environment) as client:
         yield House(client, engine, entry.id, made)
 

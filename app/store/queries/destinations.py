@@ -46,6 +46,27 @@ def lines(connection: Connection, scope: AccessScope, names: Collection[str]) ->
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """`pending` deliveries have not come to an end, `held` of them may not go yet.
+
+    `oldest_ns`: when the first of them was made.
+    """
+
+    pending: int = 0
+    held: int = 0
+    oldest_ns: int | None = None
+
+
+def waiting(connection: Connection, names: Collection[str]) -> Mapping[str, Waiting]:
+    """Of each destination in `names`."""
+    query = select(
+        deliveries.c.destination, func.count(), func.count(deliveries.c.held_ns), func.min(deliveries.c.made_ns)
+    ).where(deliveries.c.next_attempt_ns.is_not(None))
+    found = {name: Waiting(*row) for name, *row in connection.execute(query.group_by(deliveries.c.destination))}
+    return {name: found.get(name, Waiting()) for name in names}
+
+
 def _counted(connection: Connection, *conditions: ColumnElement[bool]) -> dict[str, int]:
     """By destination. Each of the conditions has a small index."""
     query = select(deliveries.c.destination, func.count().label("number")).where(*conditions)
