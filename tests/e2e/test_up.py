@@ -5,10 +5,13 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
 from system import TAGTRAIL, descendants, running, wait_until
+
+from app.domain.digests import Digest
 
 pytestmark = pytest.mark.e2e
 
@@ -33,6 +36,28 @@ def test_a_child_that_dies_is_started_again_and_its_reason_logged(tmp_path: Path
         wait_until(f"another {part}", lambda: system.pids(part) not in ([], [before]))
         assert "was ended by SIGKILL" in system.log()
         wait_until("pages", system.answers)
+
+
+def test_metrics_are_those_of_all_processes(tmp_path: Path) -> None:
+    with running(tmp_path) as system:
+        pushed = f"{system.url}/v2/shop/web/blobs/uploads/?digest={Digest.of(b'x')}"
+        with urllib.request.urlopen(urllib.request.Request(pushed, b"x", method="POST")) as answer:
+            assert answer.status == 201
+
+        def told(line: str) -> bool:
+            with urllib.request.urlopen(f"{system.url}/metrics") as answer:
+                return line in answer.read().decode()
+
+        for line in (
+            'registry_http_requests_total{code="201",handler="blob_upload",method="post"} 1.0',
+            'registry_storage_action_seconds_count{action="Move",driver="filesystem"} 1.0',
+            'registry_notifications_events_total{endpoint="tagtrail",type="Successes"} 1.0',
+            'registry_notifications_pending_total{endpoint="tagtrail"} 0.0',
+            'tagtrail_receiver_requests_total{code="202",origin="local"} 1.0',
+            'tagtrail_events_received_total{origin="local",outcome="stored"} 1.0',
+            "tagtrail_redis_up 1.0",
+        ):
+            wait_until(line, lambda line=line: told(line))
 
 
 def test_a_child_that_keeps_dying_ends_the_whole(tmp_path: Path) -> None:
