@@ -109,6 +109,7 @@ QUESTIONS: Mapping[str, Ask] = {
     "history of a repository, known-at": _changes(**PLACE, **KNOWN),
     "history of shop/*": _changes(**TEAM),
     "who, a digest": lambda c, s: digests.story(c, EVERYTHING, s.digest, 100),
+    "who, a digest, known-at": lambda c, s: digests.story(c, EVERYTHING, s.digest, 100, s.known_ns),
     "activity of a pusher": lambda c, s: activity.page(c, EVERYTHING, EventFilter(actor=s.pusher), FIRST_PAGE),
     "activity of a puller": lambda c, s: activity.page(c, EVERYTHING, EventFilter(actor=s.puller), FIRST_PAGE),
     "activity in a week": lambda c, s: activity.page(
@@ -117,6 +118,15 @@ QUESTIONS: Mapping[str, Ask] = {
     "repositories first seen": lambda c, s: repositories.page(
         c, EVERYTHING, RepositoryFilter(first_seen_since_ns=s.at_ns - 30 * DAY_NS), FIRST_PAGE
     ),
+    "activity of a pusher, known-at": lambda c, s: activity.page(
+        c, EVERYTHING, EventFilter(actor=s.pusher, known_ns=s.known_ns), FIRST_PAGE
+    ),
+    "repositories, known-at": lambda c, s: repositories.page(
+        c, EVERYTHING, RepositoryFilter(known_ns=s.known_ns), FIRST_PAGE
+    ),
+    "pulls, known-at": _pulls(**KNOWN),
+    "pulls of a repository, known-at": _pulls(**PLACE, **KNOWN),
+    "events?known_at": _events(**KNOWN),
     "pulls": _pulls(),
     "pulls of a registry": _pulls(**REGISTRY),
     "pulls of a repository": _pulls(**PLACE),
