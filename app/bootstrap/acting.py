@@ -1,9 +1,9 @@
 """What acts on changes: the sinks, the rules that lead to them, the lanes that go out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from app.bootstrap.addresses import told_at, url_of
+from app.bootstrap.addresses import told_at
 from app.domain.deliveries import in_flight
 from app.domain.settling import Settle
 from app.settings import Settings
@@ -11,6 +11,7 @@ from app.settings.causes import UNPROVEN
 
 if TYPE_CHECKING:
     from app.outbound import Door, Tls
+    from app.outbound.logins import Login
     from app.settings.notifications import Endpoint, EndpointTls
     from app.settings.sections import File
     from app.sinks.sink import Channel, Sink, Trigger
@@ -109,15 +110,15 @@ def make_receivers(settings: Settings) -> Mapping[str, "Receiver"]:
 
 def _receiver(settings: Settings, endpoint: "Endpoint") -> "Receiver":
     from app.domain.signatures import SigningSecret
+    from app.outbound import Url, split_login
     from app.usecases.notify import Receiver
 
+    place, login = split_login(endpoint.url.get_secret_value())
     with told_at(settings, "registry", "notifications", "endpoints", *_position(settings, endpoint)):
         return Receiver(
             name=endpoint.name,
-            url=url_of(endpoint.url),
-            headers=tuple(
-                (name, value.get_secret_value()) for name, values in endpoint.headers.items() for value in values
-            ),
+            url=Url.parse(place),
+            headers=tuple(_headers(endpoint, login)),
             timeout_ns=endpoint.timeout,
             backoff_ns=endpoint.backoff,
             ignore=endpoint.ignored,
@@ -128,6 +129,14 @@ def _receiver(settings: Settings, endpoint: "Endpoint") -> "Receiver":
             tls=_tls(endpoint.tls),
             plain=not endpoint.tagtrail,
         )
+
+
+def _headers(endpoint: "Endpoint", login: "Login | None") -> Iterator[tuple[str, str]]:
+    """Those that are configured; a login in the URL is shown where none of them is `Authorization`, as Go does it."""
+    if login is not None and "authorization" not in map(str.lower, endpoint.headers):
+        yield "Authorization", f"Basic {login.encoded}"
+    for name, values in endpoint.headers.items():
+        yield from ((name, value.get_secret_value()) for value in values)
 
 
 def _position(settings: Settings, endpoint: "Endpoint") -> tuple[int, ...]:

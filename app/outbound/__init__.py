@@ -6,6 +6,7 @@ No redirect is followed, no proxy of the environment used, and each call ends by
 from app.outbound.calls import Answer, Call, Limits
 from app.outbound.door import Door, Incoming
 from app.outbound.errors import Fault, OutboundError
+from app.outbound.logins import split_login
 from app.outbound.mail import Mail, MailServer, Receipt, post
 from app.outbound.proxies import Proxy
 from app.outbound.tls import Tls
@@ -28,4 +29,5 @@ __all__ = [
     "Url",
     "post",
     "shown",
+    "split_login",
 ]

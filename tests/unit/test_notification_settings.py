@@ -1,5 +1,6 @@
 """What endpoints have beyond distribution's keys, and how it reaches the sender (issue 6, item 2)."""
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,29 @@ def test_all_keys_reach_the_sender(tmp_path: Path) -> None:
     assert (audit.most_at_once, audit.max_age_ns, audit.park_after) == (50, 168 * 3600 * SECOND_NS, 2)
     assert (audit.plain, audit.secret is not None, audit.tls) == (True, True, None)
     assert SECRET not in repr(audit)
+
+
+@pytest.mark.parametrize(
+    ("login", "header"),
+    [
+        ("ann:s3cret@", "ann:s3cret"), ("ann:s%40%3Acret@", "ann:s@:cret"), ("ann@", "ann:"), (":s3cret@", ":s3cret"),
+        ("a@b:c@", "a@b:c"),
+    ],
+)  # fmt: skip
+def test_a_login_in_the_url_is_shown_as_go_shows_it(tmp_path: Path, login: str, header: str) -> None:
+    config = "registry: {notifications: {endpoints: [{name: a, url: 'http://%sa.example:81/x@y'%s}]}}"
+    known = receivers(tmp_path, config % (login, ""))["a"]
+    assert str(known.url) == "http://a.example:81/x@y"
+    assert known.joined_headers == {"Authorization": "Basic " + base64.b64encode(header.encode()).decode()}
+    assert not [secret for secret in (login, header) if secret in repr(known) + known.url.shown]
+    said = receivers(tmp_path, config % (login, ", headers: {authorization: [Bearer x]}"))["a"]
+    assert said.joined_headers == {"authorization": "Bearer x"}, "a header that is configured goes before it"
+
+
+def test_a_url_that_is_none_is_refused_without_its_login(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        receivers(tmp_path, "registry: {notifications: {endpoints: [{name: a, url: 'ftp://ann:s3cret@a.example/'}]}}")
+    assert "s3cret" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
