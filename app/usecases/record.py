@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from itertools import count
 from multiprocessing.util import Finalize
 from typing import Any
 
@@ -95,9 +96,14 @@ class Recorder:
         """Before anything moves. `locked`: the repository whose lock the caller holds, if any.
 
         Whoever left an intent there is dead: what it did is settled before the next write covers its traces.
+        A step that is tried again may have been committed, and the answer lost: nothing is opened twice.
         """
+        tries = count()
 
         def step(connection: Connection) -> None:
+            if next(tries):
+                found = journal.unsettled(connection, intents[0].operation)
+                journal.forget(connection, [intent.id for intent in found])
             if locked is not None:
                 self._resolve(connection, _left_under_lock(connection, locked))
             journal.open_intents(connection, intents)

@@ -20,6 +20,7 @@ from app.registry.storage.driver import StorageError
 from app.store import journal
 from app.store.engine import UnavailableError, make_engine, reading, writing
 from app.usecases import record
+from app.usecases.group_commit import GroupCommit
 from app.usecases.record import dump_fact, load_fact
 from app.usecases.settle_leftovers import OLD_NS, settle_leftovers
 
@@ -63,6 +64,31 @@ def test_each_write_is_one_numbered_event_in_its_order(place: Place) -> None:
         (4, "delete", None, str(web.digest)),
     ]
     assert place.rings == 4
+
+
+def test_a_commit_whose_answer_is_lost_doubles_nothing(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A group whose COMMIT fails is tried again, one by one; the database may have done it all the same."""
+
+    def twice(commits: GroupCommit[record.Step], step: record.Step) -> None:
+        commits._commit([step])
+        commits._commit([step])
+
+    blob = place.push_blob("shop/web", ONE)
+    stable = place.push("shop/web", "stable", ONE)
+    monkeypatch.setattr(GroupCommit, "submit", twice)
+    place.push_blob("shop/web", ONE)
+    place.push("shop/web", "stable", ONE)
+    place.registry.delete_manifest("shop/web", stable.digest, place.listener)
+    assert place.told() == [
+        (1, "push", None, str(blob.digest)),
+        (2, "push", "stable", str(stable.digest)),
+        (3, "push", None, str(blob.digest)),
+        (4, "push", "stable", str(stable.digest)),
+        (5, "delete", None, str(stable.digest)),
+        (6, "delete", "stable", None),
+    ]
+    with reading(place.engine) as connection:
+        assert journal.unsettled(connection) == []
 
 
 def test_a_manifest_delete_tells_of_its_tags_behind_it(place: Place) -> None:
