@@ -127,6 +127,11 @@ def append(connection: Connection, happened: Sequence[Intent]) -> None:
     connection.execute(_INSERT, [_row(one) | {"seq": number} for number, one in enumerate(happened, first)])
 
 
+def events_after(connection: Connection, seq: int) -> set[bytes]:
+    """All that have a number above `seq`."""
+    return set(connection.execute(select(journal.c.event).where(journal.c.seq > seq)).scalars())
+
+
 def forget(connection: Connection, ids: Collection[int]) -> None:
     """Intents that never came true."""
     if ids:

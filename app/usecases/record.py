@@ -50,6 +50,7 @@ class Recorder:
         self._commits: GroupCommit[Step] = GroupCommit(self._commit, turn)
         self._pulls: list[Intent] = []
         self._pulls_lock = threading.Lock()
+        self._unsure_after: int | None = None
         self._writer: threading.Thread | None = None
 
     def listener(self, cause: Cause) -> "RequestListener":
@@ -146,12 +147,20 @@ class Recorder:
         if not pulls:
             return
         try:
-            self._commits.submit(lambda connection: journal.append(connection, pulls))
+            self._commits.submit(lambda connection: self._append(connection, pulls))
+            self._unsure_after = None
             self._ring()
         except UnavailableError as error:
             log.warning("pulls can't be written now, later: %s", error)
             with self._pulls_lock:
                 self._pulls = pulls + self._pulls
+
+    def _append(self, connection: Connection, pulls: Sequence[Intent]) -> None:
+        """Write those that are not there yet: an earlier try may have been committed, and the answer lost."""
+        known = set() if self._unsure_after is None else journal.events_after(connection, self._unsure_after)
+        if self._unsure_after is None:
+            self._unsure_after = journal.head(connection)[1]
+        journal.append(connection, [one for one in pulls if one.event not in known])
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,24 @@ def test_a_commit_whose_answer_is_lost_doubles_nothing(place: Place, monkeypatch
         assert journal.unsettled(connection) == []
 
 
+def test_pulls_whose_answer_is_lost_are_told_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    stable = place.push("shop/web", "stable", ONE)
+    commit = GroupCommit.submit
+
+    def lost(commits: GroupCommit[record.Step], step: record.Step) -> None:
+        commit(commits, step)
+        raise UnavailableError
+
+    for submit in (lost, commit, commit):
+        monkeypatch.setattr(GroupCommit, "submit", submit)
+        place.listener.pulled(Fact("pull", "manifest", "shop/web", stable, tag="stable"))
+        place.recorder.flush()
+    assert [(seq, action) for seq, action, _tag, _digest in place.told()] == [
+        (1, "push"), (2, "pull"), (3, "pull"), (4, "pull"),
+    ]
+    assert len({row.event for row in place.rows()}) == 4
+
+
 def test_a_manifest_delete_tells_of_its_tags_behind_it(place: Place) -> None:
     web = place.push("shop/web", "stable", ONE)
     place.push("shop/web", "latest", ONE)
