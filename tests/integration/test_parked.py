@@ -204,7 +204,8 @@ def test_a_lane_does_not_pass_an_unsettled_intent_of_the_same_repository(wire: W
     wire.happen("b", repository="shop/api")
     assert wire.send() == 2, "the second one of shop/web waits for the first, and the third for both"
     with writing(place.engine) as connection:
-        record.resolve(connection, place.registry.holds, journal.unsettled(connection))
+        opened = journal.unsettled(connection)
+        record.resolve(connection, opened, record.true_of(place.registry.holds, opened))
     wire.refuse("none", 200)
     wire.listener.answer = None
     assert wire.send(replace(wire.receiver, ignore=Ignore(repositories=["shop/web"]))) == 1
