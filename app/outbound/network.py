@@ -7,7 +7,7 @@ of many small reads, each quick enough, an end.
 
 import ipaddress
 import queue
-import selectors
+import select
 import socket
 import ssl
 import threading
@@ -189,6 +189,6 @@ def _translated(doing: str, fault: Fault = Fault.BROKEN) -> Iterator[None]:
 def _is_readable(sock: socket.socket) -> bool:
     if sock.fileno() < 0:
         return True
-    with selectors.DefaultSelector() as selector:
-        selector.register(sock, selectors.EVENT_READ)
-        return bool(selector.select(timeout=0))
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))

@@ -2,14 +2,28 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Update, bindparam, select, update
 
 from app.store.dialect import leave, upsert
 from app.store.schema import cursors, parked
 
 FORWARDS = "forward:"
 """Begins the names of cursors in what is forwarded: the journal's endpoints have cursors too."""
+
+
+_TAKE = update(cursors).where(
+    cursors.c.endpoint == bindparam("of"),
+    cursors.c.leased_until_ns <= bindparam("now"),
+    cursors.c.next_try_ns <= bindparam("now"),
+)
+_TAKE = _TAKE.values(leased_until_ns=bindparam("until"), fence=cursors.c.fence + 1).returning(
+    cursors.c.seq, cursors.c.told, cursors.c.failures, cursors.c.refusals, cursors.c.fence
+)
+_ALL = select(cursors)
+_AGAIN = select(parked.c.endpoint).where(parked.c.again).distinct()
+"""Made once: every round of who sends runs them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +66,11 @@ def begin(connection: Connection, endpoint: str, seq: int) -> None:
 
 def take_turn(connection: Connection, endpoint: str, now_ns: int, lease_ns: int) -> Turn | None:
     """The turn to send to `endpoint`, or None if another has it or its time has not come."""
-    begin(connection, endpoint, 0)
-    row = connection.execute(
-        update(cursors)
-        .where(cursors.c.endpoint == endpoint, cursors.c.leased_until_ns <= now_ns, cursors.c.next_try_ns <= now_ns)
-        .values(leased_until_ns=now_ns + lease_ns, fence=cursors.c.fence + 1)
-        .returning(cursors.c.seq, cursors.c.told, cursors.c.failures, cursors.c.refusals, cursors.c.fence)
-    ).one_or_none()
+    known = {"of": endpoint, "now": now_ns, "until": now_ns + lease_ns}
+    row = connection.execute(_TAKE, known).one_or_none()
+    if row is None:
+        begin(connection, endpoint, 0)
+        row = connection.execute(_TAKE, known).one_or_none()
     if row is None:
         return None
     return Turn(endpoint, Position(row.seq, row.told), row.failures, row.refusals, row.fence)
@@ -88,16 +100,20 @@ def back_off(connection: Connection, turn: Turn, at: Position, failed: Failed) -
 
 
 def _write_cursor(connection: Connection, turn: Turn, values: dict[str, object]) -> bool:
-    done = connection.execute(
-        update(cursors).where(cursors.c.endpoint == turn.endpoint, cursors.c.fence == turn.fence).values(values)
-    )
-    return done.rowcount == 1
+    known = {"of": turn.endpoint, "as_taken": turn.fence, **values}
+    return connection.execute(_write(tuple(values)), known).rowcount == 1
+
+
+@cache
+def _write(names: tuple[str, ...]) -> Update:
+    ours = (cursors.c.endpoint == bindparam("of"), cursors.c.fence == bindparam("as_taken"))
+    return update(cursors).where(*ours).values({name: bindparam(name) for name in names})
 
 
 def lagging(connection: Connection, endpoints: Collection[str], last_seq: int, now_ns: int) -> set[str]:
     """Those of `endpoints` that have something to be sent, and whose turn could be taken now."""
-    rows = connection.execute(select(cursors).where(cursors.c.endpoint.in_(list(endpoints)))).all()
-    again = set(connection.execute(select(parked.c.endpoint).where(parked.c.again).distinct()).scalars())
+    rows = [row for row in connection.execute(_ALL) if row.endpoint in endpoints]
+    again = set(connection.execute(_AGAIN).scalars())
     waiting = {
         row.endpoint
         for row in rows

@@ -65,7 +65,11 @@ _SETTLE = update(journal).where(journal.c.operation == bindparam("of"), journal.
 _SETTLE = _SETTLE.values(seq=bindparam("number"))
 _ADVANCE = update(journal_head).where(journal_head.c.id == 1)
 _ADVANCE = _ADVANCE.values(seq=journal_head.c.seq + bindparam("by")).returning(journal_head.c.seq)
-"""Made once: to make them takes longer than to run them, and every push runs them."""
+_HEAD = select(journal_head.c.journal, journal_head.c.seq)
+_AFTER = select(*ENTRY).where(journal.c.seq > bindparam("behind")).order_by(journal.c.seq).limit(bindparam("most"))
+_OLDEST_OPEN = select(journal.c.repository, func.min(journal.c.id).label("first")).where(journal.c.seq.is_(None))
+_OLDEST_OPEN = _OLDEST_OPEN.group_by(journal.c.repository)
+"""Made once: to make them takes longer than to run them, and every push runs them, or who sends its event."""
 
 
 def open_intents(connection: Connection, intents: Sequence[Intent]) -> None:
@@ -154,21 +158,19 @@ def _advance_head(connection: Connection, by: int) -> int:
 
 def head(connection: Connection) -> tuple[str, int]:
     """(this journal's name, the last number given out)."""
-    row = connection.execute(select(journal_head.c.journal, journal_head.c.seq)).one()
+    row = connection.execute(_HEAD).one()
     return row.journal, row.seq
 
 
 def entries_after(connection: Connection, seq: int, most: int) -> list[Entry]:
     """What follows `seq`, but nothing of a repository that was opened after an intent of it that is not settled yet."""
-    query = select(*ENTRY).where(journal.c.seq > seq).order_by(journal.c.seq).limit(most)
-    entries = [Entry(*row) for row in connection.execute(query)]
+    entries = [Entry(*row) for row in connection.execute(_AFTER, {"behind": seq, "most": most})]
     oldest = _oldest_open(connection) if entries else {}
     return list(takewhile(lambda one: one.id < oldest.get(one.repository, one.id + 1), entries))
 
 
 def _oldest_open(connection: Connection) -> dict[str, int]:
-    query = select(journal.c.repository, func.min(journal.c.id).label("first")).where(journal.c.seq.is_(None))
-    return {row.repository: row.first for row in connection.execute(query.group_by(journal.c.repository))}
+    return {row.repository: row.first for row in connection.execute(_OLDEST_OPEN)}
 
 
 def last_before(connection: Connection, seq: int, time_ns: int) -> int:

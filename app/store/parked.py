@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, literal, select, true, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, literal, select, true, update
 
 from app.domain.endpoints import MOST_ANNOUNCED
 from app.domain.events import Numbers
@@ -16,6 +16,15 @@ from app.store.schema.base import Big
 
 MOST_READ = 10_000
 """Parked events that are looked at for an announcement: the rest is for the next."""
+
+_UNANNOUNCED = select(parked.c.previous, parked.c.seq).where(
+    parked.c.endpoint == bindparam("of"), parked.c.announced.is_(False), parked.c.seq < bindparam("before")
+)
+_UNANNOUNCED = _UNANNOUNCED.order_by(parked.c.seq).limit(MOST_READ)
+_DUE = select(*ENTRY, parked.c.previous).join_from(parked, journal, parked.c.seq == journal.c.seq)
+_DUE = _DUE.where(parked.c.endpoint == bindparam("of"), parked.c.again).order_by(parked.c.seq)
+_DUE = _DUE.limit(bindparam("most"))
+"""Made once: every round of who sends runs them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +106,7 @@ def _row(endpoint: str, one: Missed) -> dict[str, object]:
 
 def unannounced(connection: Connection, endpoint: str, before: int) -> list[Numbers]:
     """The first numbers below `before` of which the endpoint has not been told yet that they were set aside."""
-    query = select(parked.c.previous, parked.c.seq).where(
-        parked.c.endpoint == endpoint, parked.c.announced.is_(False), parked.c.seq < before
-    )
-    found = connection.execute(query.order_by(parked.c.seq).limit(MOST_READ))
+    found = connection.execute(_UNANNOUNCED, {"of": endpoint, "before": before})
     return _runs(Missed(row.seq, row.previous) for row in found)[:MOST_ANNOUNCED]
 
 
@@ -123,14 +129,8 @@ def announced(connection: Connection, endpoint: str, runs: Iterable[Numbers]) ->
 
 def due(connection: Connection, endpoint: str, most: int) -> list[tuple[Entry, int]]:
     """What is to be sent once more, in order, each with the number of the one before it."""
-    query = (
-        select(*ENTRY, parked.c.previous)
-        .join_from(parked, journal, parked.c.seq == journal.c.seq)
-        .where(parked.c.endpoint == endpoint, parked.c.again)
-        .order_by(parked.c.seq)
-        .limit(most)
-    )
-    return [(Entry(*row[:-1]), row.previous) for row in connection.execute(query)]
+    rows = connection.execute(_DUE, {"of": endpoint, "most": most})
+    return [(Entry(*row[:-1]), row.previous) for row in rows]
 
 
 def remove(connection: Connection, endpoint: str, seqs: Collection[int]) -> int:
