@@ -3,6 +3,7 @@
 import os
 import socket
 import uuid
+import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -56,7 +57,9 @@ def _lasting_locks(settings: Settings) -> "Locks":
         return near
     from app.usecases.shared_locks import SharedLocks
 
-    return SharedLocks(near, engine)
+    locks = SharedLocks(near, engine)
+    weakref.finalize(locks, engine.dispose)  # nobody else knows of it
+    return locks
 
 
 def check_storage(settings: Settings) -> None:

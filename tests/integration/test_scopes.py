@@ -14,12 +14,12 @@ from builders import HOST, A, B, C, add_delivery, an_event, moment, take_in
 from hypothesis import example, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Engine, insert
+from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.event import listens_for
 
 from app.domain.access import EVERYTHING, AccessScope
 from app.store import deliveries as delivered
-from app.store import queries, schema
+from app.store import queries, rule_texts, schema
 from app.store.deliveries import Link
 from app.store.engine import make_engine, reading, writing
 from app.store.migrate import upgrade
@@ -186,7 +186,11 @@ def test_a_delivery_is_seen_if_all_that_it_tells_is(engine: Engine) -> None:
         for number, name in enumerate(("inside", "outside", "both")):
             delivered.copy(connection, name, f"{name} again", moment(10 + number), moment(900))
             delivered.copy(connection, f"{name} again", f"{name} and again", moment(20 + number), moment(900))
+        version = connection.execute(select(schema.deliveries.c.rule_version).limit(1)).scalar_one()
+        rule_texts.keep(connection, {version: "when: {repository: secret/*}"})
     with reading(engine) as connection:
+        told = [deliveries.one(connection, scope, "inside") for scope in (SHOP, EVERYTHING)]
+        assert [one and one.rule_text for one in told] == [None, "when: {repository: secret/*}"]
         seen = [line.id for line in deliveries.page(connection, SHOP, DeliveryFilter(), Paging()).items]
         assert seen == ["inside and again", "inside again", "inside"]
         every = [line.id for line in deliveries.page(connection, EVERYTHING, DeliveryFilter(), Paging()).items]

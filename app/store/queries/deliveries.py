@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, Connection, and_, func, not_, or_, select, text, true
 
-from app.domain.access import AccessScope
+from app.domain.access import EVERYTHING, AccessScope
 from app.domain.approvals import APPROVED
 from app.domain.text import storable
 from app.domain.told import REDEPLOYED
@@ -90,7 +90,7 @@ class DeliveryLine:
 class DeliveryStory:
     """A delivery with the bytes that every attempt sends, its attempts in their order, and the rule as it was written.
 
-    `rule_text` is None for one of before rules were kept.
+    `rule_text` is None for one of before rules were kept, and for who may not see everything: a rule names any place.
     """
 
     delivery: DeliveryLine
@@ -130,7 +130,8 @@ def one(connection: Connection, scope: AccessScope, identity: str) -> DeliverySt
         return None
     tries = select(*(attempts.c[name] for name in _ATTEMPT)).where(attempts.c.delivery_id == row.id)
     tried = tuple(_attempt(found) for found in connection.execute(tries.order_by(attempts.c.fence)))
-    return DeliveryStory(_lines(connection, [row])[0], row.content_type, row.body, tried, row.text)
+    rule_text = row.text if scope == EVERYTHING else None
+    return DeliveryStory(_lines(connection, [row])[0], row.content_type, row.body, tried, rule_text)
 
 
 def _failed(asked: Failed | None) -> list[ColumnElement[bool]]:
