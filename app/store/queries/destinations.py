@@ -58,8 +58,9 @@ class Waiting:
     oldest_ns: int | None = None
 
 
-def waiting(connection: Connection, names: Collection[str]) -> Mapping[str, Waiting]:
-    """Of each destination in `names`."""
+def waiting(connection: Connection, scope: AccessScope, names: Collection[str]) -> Mapping[str, Waiting]:
+    """Of each destination in `names`. Raises LimitedScopeError."""
+    scope.require_everything(WHAT)
     query = select(
         deliveries.c.destination, func.count(), func.count(deliveries.c.held_ns), func.min(deliveries.c.made_ns)
     ).where(deliveries.c.next_attempt_ns.is_not(None))
