@@ -43,7 +43,7 @@ def measure(connection: Connection, named: Named) -> Iterator[Metric]:
     yield gauges("tagtrail_promises", "What is promised and not yet handed on.", "lane", _promised(connection))
     yield from _destinations(destinations.lines(connection, EVERYTHING, named.destinations))
     yield from _waiting(destinations.waiting(connection, EVERYTHING, named.destinations), now)
-    ages = {name: age_s(forwards.oldest_ns(connection, name), now) for name in named.forwards}
+    ages = {name: age_s(forwards.oldest_ns(connection, EVERYTHING, name), now) for name in named.forwards}
     yield gauges("tagtrail_forward_oldest_seconds", "The age of the oldest change to be sent on.", "forward", ages)
 
 
