@@ -132,12 +132,16 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def _answer(self) -> None:
+        body = self._read_body()
+        if body is None:
+            self.close_connection = True
+            return
         heard = Heard(
             time=time.time(),
             method=self.command,
             path=self.requestline.split()[1],  # self.path has leading slashes folded
             headers={key.lower(): value for key, value in self.headers.items()},
-            body=self._read_body(),
+            body=body,
         )
         reply = self.server.owner.record(heard)
         self.server.owner.sleep(reply.delay)
@@ -152,15 +156,21 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815 (names http.server looks for)
 
-    def _read_body(self) -> bytes:
+    def _read_body(self) -> bytes | None:
+        """None if its sender was gone before the end: a request that nobody has sent."""
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        body = bytearray()
-        while size := int(self.rfile.readline(), 16):
-            body += self.rfile.read(size)
+            length = int(self.headers.get("Content-Length", 0))
+            body = self.rfile.read(length)
+            return body if len(body) == length else None
+        read = bytearray()
+        while size := int(self.rfile.readline() or b"-1", 16):
+            chunk = self.rfile.read(max(size, 0))
+            if len(chunk) != size:
+                return None
+            read += chunk
             self.rfile.readline()
         self.rfile.readline()
-        return bytes(body)
+        return bytes(read)
 
     def log_message(self, *args: Any) -> None:
         """Quiet."""
