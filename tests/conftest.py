@@ -36,11 +36,13 @@ def postgres() -> Iterator[Postgres]:
         server = Postgres()
     except FileNotFoundError as error:
         missing(str(error))
-    engine = make_engine(server.url("template1"))
-    upgrade(engine)
-    engine.dispose()
-    yield server
-    server.stop()
+    try:
+        engine = make_engine(server.url("template1"))
+        upgrade(engine)
+        engine.dispose()
+        yield server
+    finally:
+        server.stop()
 
 
 @pytest.fixture(scope="session")
