@@ -70,7 +70,7 @@ class AdvisoryLocks:
             self._ask(statement, parameters)
 
     def _take(self, name: str, shared: bool) -> Held | None:
-        held = Held(key_of(name), shared, 0)
+        held = Held(_key_of(name), shared, 0)
         with self._lock:
             taken = self._ask(_TAKE[shared], {"key": held.key}).scalar_one()
             self._count(1 if taken else 0)
@@ -111,9 +111,9 @@ class AdvisoryLocks:
 
 def wait_in_line(connection: Connection, name: str) -> None:
     """Take a lock until the transaction ends. Whoever comes later, also to share it, comes after."""
-    connection.execute(_IN_LINE, {"key": key_of(name)})
+    connection.execute(_IN_LINE, {"key": _key_of(name)})
 
 
-def key_of(name: str) -> int:
+def _key_of(name: str) -> int:
     """What PostgreSQL calls the lock: 64 bits, with a sign."""
     return int.from_bytes(hashlib.sha256(f"tagtrail {name}".encode()).digest()[:8], signed=True)
